@@ -1,0 +1,212 @@
+"""The command line `azr`: where a person looks in.
+
+Promises: `azr --help` and `azr --version` start no sandbox and import nothing heavy. What the user can mend
+(an option, a file, a missing part of the machine) is one line on stderr and exit code 2, never a traceback.
+Does not decide anything itself: every verdict shown here is the executor's.
+"""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import IO, TYPE_CHECKING, Annotated, Final, cast
+
+import typer
+from typer.main import get_command
+
+from absolute_zero import __version__
+from absolute_zero.types import AbsoluteZeroError, Job, Refusal, Result, SandboxError, UserError, Verdict
+
+if TYPE_CHECKING:
+    from absolute_zero.executor import Sandbox
+
+MAX_FILE_BYTES: Final = 1 << 20
+"""A program file over this is a slip (a device, a data file). It bounds what is read, not what may run."""
+
+# What typer raises for an option it cannot read. Older typers take the class from click and newer ones carry
+# their own, so it is found through its public subclass.
+_Misuse = cast("type[Exception]", typer.BadParameter.__base__)
+
+
+class Level(StrEnum):
+    """Levels of isolation that can be asked for, weakest first."""
+
+    WEAK = "weak"
+    FILTERED = "filtered"
+    SEALED = "sealed"
+
+
+_RANK: Final = {Level.WEAK: 0, "portable": 1, Level.FILTERED: 2, Level.SEALED: 3}
+
+app = typer.Typer(name="azr", add_completion=False, pretty_exceptions_enable=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 the answer is no, 2 misuse, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            # A value may hold letters that the terminal cannot show; showing it must not fail.
+            reconfigure(errors="backslashreplace")
+    try:
+        code: object = get_command(app).main(
+            args=None if arguments is None else list(arguments), prog_name="azr", standalone_mode=False
+        )
+    except (AbsoluteZeroError, _Misuse) as error:
+        # A message of typer's is in `format_message`: its `str` leaves out which option it is about.
+        text: object = getattr(error, "format_message", error.__str__)()
+        print(f"azr: {_one_line(str(text))}", file=sys.stderr)
+        return 2
+    except typer.Abort:
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"azr {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _azr(  # pyright: ignore[reportUnusedFunction]
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Self-play reasoning with zero data. This version holds the executor: a sandboxed Python."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def doctor(
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Lanes to start.")] = 1,
+    minimum_level: Annotated[
+        Level, typer.Option(help="Exit with 1 when the level proven here is below this one.")
+    ] = Level.FILTERED,
+) -> None:
+    """Show how well this machine isolates foreign code, what proved it, and what would raise the level."""
+    from absolute_zero.executor import Sandbox
+
+    try:
+        usable = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no such call
+        usable = os.cpu_count() or 1
+    print(f"azr      {__version__}")
+    print(f"python   {platform.python_implementation()} {platform.python_version()} ({sys.executable})")
+    print(f"kernel   {platform.system()} {platform.release()} {platform.machine()}")
+    print(f"cores    {usable} usable of {os.cpu_count() or 1}")
+    try:
+        with Sandbox(workers=workers, minimum_level=Level.WEAK.value) as sandbox:
+            _show_isolation(sandbox)
+            level = sandbox.level
+    except SandboxError as error:
+        print(f"level    none: {_one_line(str(error))}")
+        raise typer.Exit(1) from None
+    raise typer.Exit(0 if _RANK[level] >= _RANK[minimum_level] else 1)
+
+
+def _show_isolation(sandbox: "Sandbox") -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    print(f"level    {sandbox.level}")
+    table = Table("canary", "held", "what happened", box=box.SIMPLE_HEAD, pad_edge=False)
+    for proof in sandbox.report.proofs:
+        table.add_row(Text(proof.name), "yes" if proof.held else "NO", Text(proof.detail))
+    Console().print(table)
+    missing = sandbox.report.missing
+    print("to raise the level:" if missing else "nothing would raise the level")
+    for line in missing:
+        print(f"  {_one_line(line)}")
+
+
+@app.command("exec")
+def execute(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Python source that defines f; - reads stdin.")],
+    inputs: Annotated[
+        list[str],
+        typer.Option("--input", metavar="ARGUMENTS", help="Arguments of f, as literals: '1, 2'. Repeatable."),
+    ],
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Run twice, in interpreters that differ on purpose.")
+    ] = False,
+    cpu_seconds: Annotated[float, typer.Option(help="Processor time for each input, 0.01 to 3600.")] = 1.0,
+    memory_mb: Annotated[int, typer.Option(min=1, max=1 << 20, help="Memory for each input, in MiB.")] = 256,
+    check: Annotated[bool, typer.Option("--guard", help="Apply the static guard first.")] = False,
+    minimum_level: Annotated[Level, typer.Option(help="Refuse to run below this level.")] = Level.FILTERED,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Run f of FILE on each input, in the sandbox; one line for each. Exit code 0 when all gave a value."""
+    from absolute_zero.executor import Sandbox, guard
+
+    if not 0.01 <= cpu_seconds <= 3600:  # typer's own range check lets nan through
+        raise UserError(f"--cpu-seconds is {cpu_seconds}; give a number from 0.01 to 3600")
+    program = _read(file)
+    refusal = guard(program) if check else None
+    if refusal is not None:
+        _show_refusal(refusal, as_json)
+        raise typer.Exit(1)
+    job = Job(program, tuple(inputs), deterministic, cpu_seconds, memory_mb)
+    with Sandbox(workers=1, minimum_level=minimum_level.value) as sandbox:
+        [outcome] = sandbox.run([job])
+    _show_results(inputs, outcome.results, as_json)
+    raise typer.Exit(0 if outcome.ok else 1)
+
+
+def _read(file: str) -> str:
+    """The text of a program file, or of standard input for `-`. Raises UserError if it is no such text."""
+    try:
+        if file == "-":
+            data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
+        else:
+            stream: IO[bytes]
+            with open(file, "rb") as stream:
+                data = stream.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UserError(f"cannot read {file!r}: {reason}") from None
+    if len(data) > MAX_FILE_BYTES:
+        raise UserError(f"{file!r} is over {MAX_FILE_BYTES} bytes; give a Python source file")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file!r} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+
+
+def _show_refusal(refusal: Refusal, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"verdict": "refused", "value": "", "detail": str(refusal)}))
+    else:
+        print(f"refused  {_one_line(str(refusal))}")
+
+
+def _show_results(inputs: Sequence[str], results: Sequence[Result], as_json: bool) -> None:
+    width = max(len(result.verdict) for result in results)
+    for text, result in zip(inputs, results, strict=True):
+        shown = result.value if result.verdict is Verdict.VALUE else _one_line(result.detail)
+        if as_json:
+            row = {
+                "input": text,
+                "verdict": result.verdict.value,
+                "value": result.value,
+                "detail": result.detail,
+                "cpu_seconds": round(result.cpu_seconds, 6),
+            }
+            print(json.dumps(row))
+        else:
+            print(f"{result.verdict:<{width}}  {shown}".rstrip())
+
+
+def _one_line(text: str) -> str:
+    """On one line and free of control letters: foreign code chooses the names of its own exceptions."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

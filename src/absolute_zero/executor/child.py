@@ -1,0 +1,155 @@
+"""What runs in a fresh child: one program on some inputs, behind the filter.
+
+Everything here shares a process with hostile code, so nothing here is trusted: what this module writes into
+the shared region is, by definition, the output of the program. The zygote reads it after the child is dead.
+"""
+
+import marshal
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from types import CodeType, ModuleType
+from typing import Any
+
+from absolute_zero import values
+from absolute_zero.executor import protocol
+from absolute_zero.executor.region import CONTINUE, FRAME, FRAMES, HEAD, LEFT, LEFT_AT, SIZE
+from absolute_zero.executor.residue import leaves_residue
+from absolute_zero.executor.world import Sink, TooMuchPrinted
+
+ALONE, TOGETHER = b"\1", b"\0"
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+# Captured before any program can replace them.
+_exit, _cpu, _length, _type, _exec, _compile = os._exit, time.process_time_ns, len, type, exec, compile
+_canonical, _set_limit = values.canonical, sys.setrecursionlimit
+_load, _dump = marshal.loads, marshal.dumps
+_type_name = type.__dict__["__name__"].__get__
+_modules, _slice, _NAME = sys.modules, str.__getitem__, slice(0, 80)
+
+_OUR_FRAMES = 7
+"""Frames below a program's module level; given back, so that its recursion limit is what Python's is."""
+
+def prepare(program: str) -> bytes:
+    """The program compiled and marshalled, after a byte that says whether its inputs may share a process.
+
+    Every run goes by way of marshal, wherever it was compiled: a frozen set in the code must not differ.
+    """
+    code = _compile(program, "<program>", "exec", 0, True)
+    return (ALONE if leaves_residue(code) else TOGETHER) + _dump(code)
+
+
+class Runner:
+    """Runs one order in the child it was forked into."""
+
+    def __init__(self, region: Any, sink: Sink, syscall: Callable[..., int]) -> None:
+        self.region, self.sink, self.syscall, self.used = region, sink, syscall, 0
+
+    def leave(self, reason: int) -> None:
+        """Stop before the end, and say why; never returns."""
+        LEFT.pack_into(self.region, LEFT_AT, reason)
+        _exit(0)
+
+    def compile(self, programs: Sequence[str], wall: Callable[[], int] | None) -> None:
+        """Put up the wall, compile a batch of programs, and leave; never returns."""
+        if wall is not None and wall() != 0:
+            _exit(98)
+        at = FRAMES
+        for program in programs:
+            try:
+                code = prepare(program)
+            except BaseException:  # the program's own child will meet it again, and say so
+                code = b""
+            if at + 4 + _length(code) > SIZE:
+                break
+            self.region[at : at + 4 + _length(code)] = _length(code).to_bytes(4, "little") + code
+            at += 4 + _length(code)
+        _exit(0)
+
+    def run(
+        self, order: protocol.Order, inputs: Sequence[Arguments], prepared: bytes, wall: Callable[[], int] | None
+    ) -> None:
+        """Put up the wall, run, and leave; never returns. Compiles the program unless it comes `prepared`."""
+        if wall is not None and wall() != 0:
+            _exit(98)
+        self.work(order, inputs, prepared)
+        _exit(0)
+
+    def work(self, order: protocol.Order, inputs: Sequence[Arguments], prepared: bytes) -> None:
+        """A frame for each input, or `leave`."""
+        at, alone, code = FRAMES, False, None
+        for index, (positional, keywords) in enumerate(inputs):
+            if index and alone:
+                self.leave(CONTINUE)
+            HEAD.pack_into(self.region, 0, index + 1, 0, self.used)
+            self.sink.left = order.output_bytes
+            verdict, value, detail, result = protocol.VALUE, "", "", None
+            try:
+                if code is None:
+                    prepared = prepared or prepare(order.program)
+                    alone, code = prepared[:1] == ALONE, _load(prepared[1:])
+                result = self.call(code, positional, keywords, order.flags)
+                _set_limit(1_000)
+                value = _canonical(result, order.output_bytes)
+            except BaseException as error:
+                _set_limit(1_000)
+                verdict, detail = _classify(error)
+                value = ""
+            if verdict == protocol.MEMORY and index:  # an earlier input may have left the memory full
+                self.leave(CONTINUE)
+            at = self.commit(at, verdict, value, detail)
+            if alone:  # no finaliser of the program's ever runs here
+                _KEPT.append(result)
+
+    def call(self, code: CodeType, positional: tuple[Any, ...], keywords: dict[str, Any], flags: int) -> object:
+        """A fresh module for every input."""
+        module = _modules["program"] = ModuleType("program")
+        if flags & protocol.CANARY:
+            module.__dict__["syscall"] = self.syscall
+        _set_limit(1_000 + _OUR_FRAMES)
+        _exec(code, module.__dict__)
+        if "f" not in module.__dict__:
+            raise NameError("f")
+        return module.__dict__["f"](*positional, **keywords)
+
+    def commit(self, at: int, verdict: int, value: str, detail: str) -> int:
+        """Write a frame; where it ends. Leaves when there is no room: too large only if it stood alone."""
+        text, name = value.encode("utf-8"), detail.encode("utf-8", "replace")[:160]
+        end = at + FRAME.size + _length(text) + _length(name)
+        if end + FRAME.size > SIZE:
+            self.leave(CONTINUE)
+        body = at + FRAME.size
+        self.region[body:end] = text + name
+        self.used = _cpu()
+        FRAME.pack_into(self.region, at, verdict + 1, _length(text), _length(name), self.used)
+        return end
+
+
+_KEPT: list[object] = []
+
+
+def _classify(error: BaseException) -> tuple[int, str]:
+    """Verdict and detail of what was raised; no code of the program runs."""
+    kind = _type(error)
+    if kind is values.Unserialisable:
+        return protocol.UNSERIALISABLE, error.type_name  # type: ignore[attr-defined]
+    if kind is values.TooLarge or kind is TooMuchPrinted:
+        return protocol.TOO_LARGE, ""
+    if kind is MemoryError:
+        return protocol.MEMORY, ""
+    # The name may be an instance of a str subclass: the slice through `str` copies it, and runs nothing.
+    return protocol.ERROR, _slice(_type_name(kind), _NAME)
+
+
+def rehearse(runner: Runner) -> None:
+    """Go through the motions in the zygote, with a program of our own: code that has been specialised and memory
+    pools that have been opened are pages that no child has to copy."""
+    program = "def f(x):\n    y = [i + x for i in range(3)]\n    return sum(y), str(y)"
+    order = protocol.Order(program, [], 1.0, 256, 65_536, 0)
+    for _ in range(20):
+        prepared = prepare(order.program)
+        runner.work(order, [((1,), {})], prepared)
+        runner.work(order, [(("a",), {})], b"")
+    runner.used = 0
+    _modules.pop("program", None)

@@ -1,0 +1,233 @@
+"""A lane: one worker, its zygotes, and what it takes to keep them alive.
+
+A lane owns two zygotes, A and B, and two more hash seeds C and D that start when a program first needs them.
+Recorded values come from A; the others can only object. A zygote that dies is started again and its work is
+done again, one job at a time, so that a job that kills it spoils no other.
+"""
+
+import ast
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from absolute_zero import values
+from absolute_zero.executor import protocol
+from absolute_zero.executor.canaries import Proof, level_of, prove
+from absolute_zero.programs import parse_program
+from absolute_zero.types import Job, Outcome, Result, Verdict
+
+SEEDS = {"A": 1, "B": 2, "C": 3, "D": 4}
+"""Hash seed, clock, chance and layout of each zygote: fixed, so that verdicts are the same in every run."""
+FULL = "+"
+"""Ends the name of a zygote of the full world (executor/world.py): started when a program first needs it."""
+START_SECONDS = 60.0
+MAX_PROGRAM = 512 * 1024
+"""Characters of a program that is run at all."""
+_VERDICTS = tuple(Verdict)
+_PACKAGE = Path(__file__).resolve().parent.parent
+_BOOT = """
+import sys
+from types import ModuleType
+root, seed, channel, full, walls, without = sys.argv[1:]
+for name, path in (("absolute_zero", root), ("absolute_zero.executor", root + "/executor")):
+    package = sys.modules[name] = ModuleType(name)
+    package.__path__ = [path]
+from absolute_zero.executor.zygote import main
+main(int(seed), int(channel), full == "full", walls.split(), without.split())
+"""
+_HASH_ORDER = re.compile(r"set|hash|keys|items")
+"""Words whose absence, with no set display, means that a hash seed cannot show. Conservative on purpose."""
+
+
+class StartFailure(Exception):
+    """A zygote could not be started, or did not hold what it should. One line."""
+
+
+class ZygoteProcess:
+    """One running zygote, as the supervisor sees it."""
+
+    def __init__(self, name: str, walls: Sequence[str], without: Sequence[str], nursery: ThreadPoolExecutor) -> None:
+        self.walls = walls
+        self.channel, theirs = socket.socketpair()
+        self.served = 0
+        # From one long-lived thread: the kernel ties the zygote's life to the thread that forked it.
+        with theirs:
+            try:
+                self.process = nursery.submit(_spawn, name, theirs, walls, without).result()
+            except (OSError, subprocess.SubprocessError) as error:
+                raise StartFailure(f"cannot start {sys.executable}: {error}") from error
+        self.channel.settimeout(START_SECONDS)
+        try:
+            word, *rest = protocol.unpack_fields(protocol.receive(self.channel.recv))
+        except (protocol.Broken, ValueError) as error:
+            self.close()
+            raise StartFailure("the interpreter of the sandbox did not come up") from error
+        if word != b"ready":
+            self.close()
+            raise StartFailure(": ".join(part.decode("utf-8", "replace") for part in rest))
+
+    def ask(self, orders: Sequence[protocol.Order]) -> list[list[protocol.Report]]:
+        """Run orders. Raises Broken when the zygote is gone, silent, or speaks nonsense."""
+        self.served += len(orders)
+        # The zygote's own limits are sooner; this one is for a zygote that is itself stuck.
+        self.channel.settimeout(30 + sum(len(order.inputs) * (12 + 31 * order.cpu_seconds) for order in orders))
+        protocol.send(self.channel.sendall, protocol.pack_orders(orders))
+        body = protocol.receive(self.channel.recv)
+        return protocol.unpack_reports(body, [len(order.inputs) for order in orders])
+
+    def prove(self) -> tuple[Proof, ...]:
+        """What the canaries show about this very process."""
+        try:
+            return prove(self.ask, self.walls)
+        except protocol.Broken:
+            return ()
+
+    def close(self) -> None:
+        """Kill it; the kernel takes its children along."""
+        self.channel.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def _spawn(name: str, channel: socket.socket, walls: Sequence[str], without: Sequence[str]) -> subprocess.Popen[bytes]:
+    seed, world = SEEDS[name[0]], "full" if name.endswith(FULL) else "lean"
+    environment = {"PYTHONHASHSEED": str(seed), "PYTHONUTF8": "1", "LC_ALL": "C", "LD_BIND_NOW": "1"}
+    if "LD_LIBRARY_PATH" in os.environ:  # some interpreters find their own library only so
+        environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+    orders = [str(_PACKAGE), str(seed), str(channel.fileno()), world, " ".join(walls), " ".join(without)]
+    return subprocess.Popen(
+        [sys.executable, "-s", "-S", "-P", "-W", "ignore", "-c", _BOOT, *orders],
+        env=environment,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=(channel.fileno(),),
+        start_new_session=True,  # Ctrl-C in the terminal is the trainer's business
+    )
+
+
+class Lane:
+    """Runs batches of jobs, one after the other, on zygotes that it starts and restarts itself."""
+
+    def __init__(
+        self, start: Callable[[str], ZygoteProcess], level: str, recycle_after: int | None
+    ) -> None:
+        self.start, self.level, self.recycle_after = start, level, recycle_after
+        self.zygotes: dict[str, ZygoteProcess] = {}
+
+    def adopt(self, name: str, zygote: ZygoteProcess) -> None:
+        """Take over a zygote that has proven itself."""
+        self.zygotes[name] = zygote
+
+    def zygote(self, name: str) -> ZygoteProcess:
+        """The zygote of that name, started and proven if need be. Raises StartFailure."""
+        held = self.zygotes.get(name)
+        if held is not None and self.recycle_after is not None and held.served >= self.recycle_after:
+            self.drop(name)
+            held = None
+        if held is None:
+            held = self.start(name)
+            proofs = held.prove()
+            if level_of(proofs) != self.level:
+                held.close()
+                broken = [f"{proof.name} ({proof.detail})" for proof in proofs if not proof.held]
+                raise StartFailure(f"a new sandbox process does not hold level {self.level}: {', '.join(broken)}")
+            self.zygotes[name] = held
+        return held
+
+    def drop(self, name: str) -> None:
+        """Kill one zygote; the next use starts another."""
+        if (zygote := self.zygotes.pop(name, None)) is not None:
+            zygote.close()
+
+    def close(self) -> None:
+        """Kill them all."""
+        for name in list(self.zygotes):
+            self.drop(name)
+
+    def run(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """Outcomes in order. Never raises for what a program does or for a zygote that dies."""
+        results = [_translated(reports) for reports in self.ask("A", [_order(job, job.inputs) for job in jobs])]
+        self.repeat("B", jobs, results, lambda job: job.deterministic)
+        for name in ("C", "D"):
+            self.repeat(name, jobs, results, lambda job: job.deterministic and order_sensitive(job))
+        return [Outcome(tuple(of_job)) for of_job in results]
+
+    def repeat(
+        self, name: str, jobs: Sequence[Job], results: list[list[Result]], wanted: Callable[[Job], bool]
+    ) -> None:
+        """Run again, in another zygote and backwards, what gave a value so far; replace what now differs."""
+        orders: list[protocol.Order] = []
+        places: list[tuple[int, list[int]]] = []
+        for at, (job, of_job) in enumerate(zip(jobs, results, strict=True)):
+            indices = [index for index, result in enumerate(of_job) if result.verdict is Verdict.VALUE][::-1]
+            if indices and wanted(job):
+                orders.append(_order(job, [job.inputs[index] for index in indices]))
+                places.append((at, indices))
+        for (at, indices), reports in zip(places, self.ask(name, orders), strict=True):
+            for index, second in zip(indices, _translated(reports), strict=True):
+                results[at][index] = agreed(results[at][index], second)
+
+    def ask(self, name: str, orders: Sequence[protocol.Order]) -> list[list[protocol.Report]]:
+        """Ask one zygote. What failed through its own fault or the machine's is tried once more; what needs the
+        full world goes there."""
+        if not orders:
+            return []
+        try:
+            answers = self.zygote(name).ask(orders)
+        except (protocol.Broken, StartFailure):
+            self.drop(name)
+            answers = [self.again(name, order) for order in orders]
+        for at, reports in enumerate(answers):
+            if any(report[0] == protocol.INFRASTRUCTURE for report in reports):
+                answers[at] = self.again(name, orders[at])
+        moving = [at for at, reports in enumerate(answers) if any(r[0] == protocol.NEEDS_FULL for r in reports)]
+        if moving and not name.endswith(FULL):
+            for at, reports in zip(moving, self.ask(name + FULL, [orders[at] for at in moving]), strict=True):
+                answers[at] = reports
+        return answers
+
+    def again(self, name: str, order: protocol.Order) -> list[protocol.Report]:
+        """The second and last try, alone."""
+        try:
+            return self.zygote(name).ask([order])[0]
+        except (protocol.Broken, StartFailure):
+            self.drop(name)
+            return [(protocol.INFRASTRUCTURE, "", "", 0.0)] * len(order.inputs)
+
+
+def _order(job: Job, inputs: Sequence[str]) -> protocol.Order:
+    return protocol.Order(job.program, inputs, job.cpu_seconds, job.memory_mb, job.output_bytes, 0)
+
+
+def _translated(reports: Sequence[protocol.Report]) -> list[Result]:
+    last = len(_VERDICTS) - 1  # a taken-over zygote could ask for another world without end
+    return [Result(_VERDICTS[min(code, last)], value, detail, seconds) for code, value, detail, seconds in reports]
+
+
+def agreed(first: Result, second: Result) -> Result:
+    """What holds after a second run elsewhere. Values are compared as values: the order in a set is no matter."""
+    if second.verdict is not Verdict.VALUE:
+        ours = (Verdict.INFRASTRUCTURE, Verdict.TIMEOUT, Verdict.BLOCKED, Verdict.MEMORY)
+        return second if second.verdict in ours else Result(Verdict.NONDETERMINISTIC)
+    if first.value == second.value or values.equal(values.read(first.value), values.read(second.value)):
+        return first
+    return Result(Verdict.NONDETERMINISTIC)
+
+
+def order_sensitive(job: Job) -> bool:
+    """Whether sets or hashes may take part: two seeds agree by luck half the time on a set of two."""
+    if _HASH_ORDER.search(job.program) or any("{" in text or "set" in text for text in job.inputs):
+        return True
+    if "{" not in job.program:
+        return False
+    try:
+        return any(isinstance(node, ast.Set | ast.SetComp) for node in ast.walk(parse_program(job.program)))
+    except values.Unreadable:
+        return True

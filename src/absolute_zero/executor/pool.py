@@ -1,0 +1,237 @@
+"""The sandbox: the supervisor in the trainer's process, and the one door to running foreign code.
+
+Promises: `run` keeps order, uses all lanes, may be called from several threads, never raises for what foreign
+code does, and survives its processes being killed; every process of the sandbox is gone within a second of
+this one. `level` is what canaries proved. No expected answer ever enters the sandbox: compare outside.
+
+Does not promise: a defence against kernel bugs, timing side channels, or a program that burns its whole
+allowance every time. `run` applies no static guard: what holds is the wall.
+"""
+
+import os
+import queue
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from absolute_zero.executor.canaries import LEVELS, Proof, level_of
+from absolute_zero.executor.lane import MAX_PROGRAM, Lane, StartFailure, ZygoteProcess
+from absolute_zero.types import Job, Outcome, Result, SandboxError, Verdict
+from absolute_zero.values import MAX_TEXT
+
+LADDER = (
+    ("namespaces", "landlock", "seccomp"),
+    ("landlock", "seccomp"),
+    ("seccomp",),
+    (),
+)
+"""Walls to try, best first. The level each comes to is for the canaries to say."""
+BATCH = 32
+"""Jobs per message to a zygote: enough to amortise it, few enough to share the work out evenly."""
+
+
+class Report(NamedTuple):
+    """Where this sandbox stands, and why."""
+
+    level: str
+    proofs: tuple[Proof, ...]
+    """One for each canary that ran in the first process of this sandbox."""
+    missing: tuple[str, ...]
+    """What would raise the level, a line each."""
+
+
+class Sandbox:
+    """A pool of workers, each a lane of zygotes. Use it as a context manager.
+
+    Args:
+        workers: lanes, one core each; by default as many as this process may use.
+        minimum_level: "sealed", "filtered" or "weak". Below it, SandboxError says what is missing.
+        level: the highest level attempted; lower it only to measure or to test.
+        recycle_after: jobs after which a zygote is replaced; None for never.
+
+    Raises SandboxError (one line) when the minimum is not reached.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        minimum_level: str = "filtered",
+        *,
+        level: str = "sealed",
+        recycle_after: int | None = 10_000,
+        _without_rules: Sequence[str] = (),
+    ) -> None:
+        for name in (minimum_level, level):
+            if name not in LEVELS:
+                raise SandboxError(f"no sandbox level is called {name!r}; choose one of {', '.join(LEVELS)}")
+        if workers is not None and workers < 1:
+            raise SandboxError(f"workers is {workers}; it must be at least 1")
+        self._without = tuple(_without_rules)
+        self._closed = False
+        self._work: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._nursery = ThreadPoolExecutor(1, "sandbox-nursery")
+        self._lanes: list[Lane] = []
+        self._threads: list[threading.Thread] = []
+        try:
+            first, self._walls, self.report = self._climb_down(minimum_level, level)
+            self.level: str = self.report.level
+            for index in range(workers or usable_cores()):
+                lane = Lane(self._start, self.level, recycle_after)
+                if index == 0:
+                    lane.adopt("A", first)
+                self._lanes.append(lane)
+            self._warm_up()
+        except BaseException:
+            self.close()
+            raise
+
+    def _climb_down(self, minimum: str, highest: str) -> tuple[ZygoteProcess, tuple[str, ...], Report]:
+        """The first set of walls whose canaries hold."""
+        if not hasattr(os, "fork"):
+            raise SandboxError("the sandbox needs Linux: use WSL 2 or a container (this system cannot fork)")
+        if sys.platform != "linux" and minimum != "weak":
+            raise SandboxError(
+                f"the sandbox needs Linux to be {minimum}: use WSL 2 or a container, "
+                'or accept minimum_level="weak" (no protection from malice)'
+            )
+        missing: list[str] = []
+        for walls in LADDER if sys.platform == "linux" else ((),):
+            if not walls and minimum != "weak":
+                break
+            if LEVELS.index(highest) < ("landlock" in walls or "seccomp" in walls) + ("namespaces" in walls):
+                continue
+            try:
+                zygote = ZygoteProcess("A", walls, self._without, self._nursery)
+            except StartFailure as failure:
+                missing.append(str(failure))
+                continue
+            proofs = zygote.prove()
+            reached = level_of(proofs)
+            missing += [f"{proof.name}: {proof.detail}" for proof in proofs if not proof.held]
+            if reached is not None and LEVELS.index(reached) >= LEVELS.index(minimum):
+                return zygote, walls, Report(reached, proofs, tuple(missing))
+            zygote.close()
+        raise SandboxError(
+            f"the sandbox does not reach level {minimum} here ({'; '.join(missing) or 'no wall could be built'}): "
+            f"{_remedy(minimum)}"
+        )
+
+    def _start(self, name: str) -> ZygoteProcess:
+        if self._closed:
+            raise StartFailure("the sandbox is closed")
+        return ZygoteProcess(name, self._walls, self._without, self._nursery)
+
+    def _warm_up(self) -> None:
+        """Start every lane's A and B at the same time, then the threads that serve."""
+        names = [(lane, name) for lane in self._lanes for name in ("A", "B")]
+        with ThreadPoolExecutor(len(names), "sandbox-start") as starters:
+            for started in [starters.submit(lane.zygote, name) for lane, name in names]:
+                try:
+                    started.result()
+                except StartFailure as failure:
+                    raise SandboxError(f"{failure}; try again, or with fewer workers") from failure
+        for lane in self._lanes:
+            thread = threading.Thread(target=self._serve, args=(lane,), name="sandbox-lane", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _serve(self, lane: Lane) -> None:
+        """One lane's thread: batches from the common queue until the sandbox closes."""
+        while (batch := self._work.get()) is not None:
+            try:
+                batch.done.set_result(lane.run(batch.jobs))
+            except BaseException as error:  # a fault of ours: the caller of `run` must see it
+                batch.done.set_exception(error)
+        lane.close()
+
+    def run(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """Run jobs; outcomes in the same order.
+
+        Raises ValueError for limits that make no sense and SandboxError when closed; nothing for what the
+        programs do.
+        """
+        if self._closed:
+            raise SandboxError("this sandbox is closed; make a new one")
+        for job in jobs:
+            _check_limits(job)
+        runnable = [index for index, job in enumerate(jobs) if len(job.program) <= MAX_PROGRAM]
+        outcomes = [Outcome((Result(Verdict.INVALID_INPUT),) * len(job.inputs)) for job in jobs]
+        size = max(1, min(BATCH, len(runnable) // (4 * len(self._lanes))))
+        batches = [_Batch(chunk, [jobs[at] for at in chunk], Future()) for chunk in _chunks(runnable, size)]
+        for batch in batches:
+            self._work.put(batch)
+        for batch in batches:
+            for index, outcome in zip(batch.places, batch.done.result(), strict=True):
+                outcomes[index] = outcome
+        return outcomes
+
+    def pids(self) -> list[int]:
+        """Process ids of the zygotes (and of the processes that reap them), as seen from here."""
+        direct = [zygote.process.pid for lane in self._lanes for zygote in list(lane.zygotes.values())]
+        return [pid for parent in direct for pid in (parent, *_children(parent))]
+
+    def close(self) -> None:
+        """End every process of the sandbox. Work in progress is finished first; may be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        for _ in self._threads:
+            self._work.put(None)
+        for thread in self._threads:
+            thread.join()
+        for lane in self._lanes:
+            lane.close()
+        self._nursery.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Batch(NamedTuple):
+    places: list[int]
+    jobs: list[Job]
+    done: "Future[list[Outcome]]"
+
+
+def usable_cores() -> int:
+    """Cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _chunks(items: list[int], size: int) -> Iterator[list[int]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _check_limits(job: Job) -> None:
+    if not 0 < job.cpu_seconds <= 3_600:
+        raise ValueError(f"cpu_seconds is {job.cpu_seconds}; it must be over 0 and at most 3600")
+    if not 1 <= job.memory_mb <= 1 << 20:
+        raise ValueError(f"memory_mb is {job.memory_mb}; it must be from 1 to {1 << 20}")
+    if not 1 <= job.output_bytes <= MAX_TEXT:
+        raise ValueError(f"output_bytes is {job.output_bytes}; it must be from 1 to {MAX_TEXT}")
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(child) for child in file.read().split()]
+    except OSError:
+        return []
+
+
+def _remedy(minimum: str) -> str:
+    lower = LEVELS[: LEVELS.index(minimum)]
+    if not lower:
+        return "run it on Linux, or in a container that lets a process fork"
+    accept = " or ".join(f'"{name}"' for name in reversed(lower))
+    note = ", which is no protection from malice" if minimum == "filtered" else ""
+    return f"allow what is missing, or accept minimum_level={accept}{note}"

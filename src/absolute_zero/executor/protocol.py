@@ -1,0 +1,163 @@
+"""What supervisor and zygote say to each other: length-prefixed messages of length-prefixed fields.
+
+Both sides read defensively. The zygote is ours, but at level weak a hostile program may have taken it over,
+so the supervisor believes nothing it says beyond "this text came back": no pickle, no marshal, no eval.
+Imported by the zygote, hence nothing heavy.
+"""
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+
+_LENGTH = struct.Struct("<I")
+_JOB = struct.Struct("<dIIBI")
+_RESULT = struct.Struct("<BfII")
+MAX_MESSAGE = 1 << 30
+
+DETERMINISTIC, CANARY, BARE = 1, 2, 4
+"""Flags of a job. CANARY hands the program a `syscall` function; BARE leaves the filter off, for proving the
+second wall. Both are for our own canaries and are set by no `Job`."""
+
+# Codes of verdicts on the wire, in the order of `types.Verdict`; the last is between zygote and lane only.
+(VALUE, ERROR, INVALID_INPUT, UNSERIALISABLE, TOO_LARGE, MEMORY, TIMEOUT, BLOCKED, FORBIDDEN, CRASH, EXITED,
+ NONDETERMINISTIC, INFRASTRUCTURE, NEEDS_FULL) = range(14)  # fmt: skip
+NAMES = ("value", "error", "invalid input", "unserialisable", "too large", "memory", "timeout", "blocked", "forbidden",
+         "crash", "exited", "nondeterministic", "infrastructure", "another world")  # fmt: skip
+
+
+class Broken(Exception):
+    """The other side is gone or speaks nonsense."""
+
+
+class Order:
+    """A job as the zygote sees it."""
+
+    __slots__ = ("cpu_seconds", "flags", "inputs", "memory_mb", "output_bytes", "program")
+
+    def __init__(
+        self, program: str, inputs: Sequence[str], cpu_seconds: float, memory_mb: int, output_bytes: int, flags: int
+    ) -> None:
+        self.program, self.inputs, self.flags = program, inputs, flags
+        self.cpu_seconds, self.memory_mb, self.output_bytes = cpu_seconds, memory_mb, output_bytes
+
+
+Report = tuple[int, str, str, float]
+"""Verdict code, value, detail, processor seconds."""
+
+
+def pack_fields(fields: Iterable[bytes]) -> bytes:
+    """Fields as one body."""
+    return b"".join(part for field in fields for part in (_LENGTH.pack(len(field)), field))
+
+
+def unpack_fields(body: bytes) -> list[bytes]:
+    """The fields of a body. Raises Broken."""
+    fields: list[bytes] = []
+    at, end = 0, len(body)
+    while at < end:
+        if at + 4 > end:
+            raise Broken("cut off")
+        (length,) = _LENGTH.unpack_from(body, at)
+        at += 4 + length
+        if at > end:
+            raise Broken("cut off")
+        fields.append(body[at - length : at])
+    return fields
+
+
+def pack_orders(orders: Iterable[Order]) -> bytes:
+    """Body of a request."""
+    return pack_fields(map(_pack_order, orders))
+
+
+def _pack_order(order: Order) -> bytes:
+    texts = [text.encode("utf-8", "surrogatepass") for text in (order.program, *order.inputs)]
+    head = _JOB.pack(order.cpu_seconds, order.memory_mb, order.output_bytes, order.flags, len(texts))
+    return b"".join((head, struct.pack(f"<{len(texts)}I", *map(len, texts)), *texts))
+
+
+def unpack_orders(body: bytes) -> list[Order]:
+    """Orders of a request."""
+    return [_unpack_order(field) for field in unpack_fields(body)]
+
+
+def _unpack_order(field: bytes) -> Order:
+    cpu_seconds, memory_mb, output_bytes, flags, count = _JOB.unpack_from(field)
+    sizes = struct.unpack_from(f"<{count}I", field, _JOB.size)
+    texts: list[str] = []
+    at = _JOB.size + 4 * count
+    for size in sizes:
+        texts.append(field[at : at + size].decode("utf-8", "surrogatepass"))
+        at += size
+    return Order(texts[0], texts[1:], cpu_seconds, memory_mb, output_bytes, flags)
+
+
+def pack_reports(outcomes: Iterable[Sequence[Report]]) -> bytes:
+    """Body of a reply: for each order, the heads of its reports and then their texts."""
+    return pack_fields(map(_pack_outcome, outcomes))
+
+
+def _pack_outcome(reports: Sequence[Report]) -> bytes:
+    heads: list[bytes] = []
+    texts: list[bytes] = []
+    for code, value, detail, cpu_seconds in reports:
+        value_bytes, detail_bytes = value.encode(), detail.encode("utf-8", "replace")
+        heads.append(_RESULT.pack(code, cpu_seconds, len(value_bytes), len(detail_bytes)))
+        texts += (value_bytes, detail_bytes)
+    return b"".join(heads + texts)
+
+
+def unpack_reports(body: bytes, sizes: Sequence[int]) -> list[list[Report]]:
+    """Reports of a reply to orders with that many inputs. Raises Broken if it is not exactly that."""
+    fields = unpack_fields(body)
+    if len(fields) != len(sizes):
+        raise Broken("a reply of another shape")
+    try:
+        return [_unpack_outcome(field, size) for field, size in zip(fields, sizes, strict=True)]
+    except (struct.error, UnicodeDecodeError) as error:
+        raise Broken("a malformed result") from error
+
+
+def _unpack_outcome(field: bytes, count: int) -> list[Report]:
+    reports: list[Report] = []
+    at = _RESULT.size * count
+    if len(field) < at:
+        raise Broken("a reply of another shape")
+    for code, cpu_seconds, value_size, detail_size in _RESULT.iter_unpack(field[:at]):
+        middle, end = at + value_size, at + value_size + detail_size
+        if code > NEEDS_FULL or end > len(field):
+            raise Broken("a malformed result")
+        reports.append((code, field[at:middle].decode(), field[middle:end].decode(), cpu_seconds))
+        at = end
+    if at != len(field):
+        raise Broken("a reply of another shape")
+    return reports
+
+
+def send(write: Callable[[bytes], object], body: bytes) -> None:
+    """Send one message through `write`, which takes all it is given. Raises Broken."""
+    try:
+        write(_LENGTH.pack(len(body)) + body)
+    except OSError as error:
+        raise Broken("the channel is closed") from error
+
+
+def receive(read: Callable[[int], bytes]) -> bytes:
+    """Receive one message through `read(at_most)`. Raises Broken, also on a time limit."""
+    (length,) = _LENGTH.unpack(_exactly(read, 4))
+    if length > MAX_MESSAGE:
+        raise Broken("an oversized message")
+    return _exactly(read, length)
+
+
+def _exactly(read: Callable[[int], bytes], size: int) -> bytes:
+    parts: list[bytes] = []
+    while size:
+        try:
+            part = read(min(size, 1 << 20))
+        except OSError as error:
+            raise Broken("no answer") from error
+        if not part:
+            raise Broken("the channel is closed")
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

@@ -1,0 +1,125 @@
+"""The words of the project: plain frozen values that cross every wall.
+
+Standard library only, imports nothing of ours, and holds no behaviour: whoever can read this page can
+read every signature. Failures that are data are values here (`Verdict`, `Refusal`); only faults of the
+caller or of the machine are exceptions (`AbsoluteZeroError` and below), and their text is one line that
+says what to do.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What became of one program on one input. Exactly one holds."""
+
+    VALUE = "value"
+    """It returned a value that we can write down and read back."""
+    ERROR = "error"
+    """It raised; `Result.detail` is the exception's class name. A program that does not compile is one too."""
+    INVALID_INPUT = "invalid_input"
+    """The input text is not an argument list of literals, or the program's text is over its bound; nothing ran."""
+    UNSERIALISABLE = "unserialisable"
+    """It returned something that is no plain value; `Result.detail` is the name of its type."""
+    TOO_LARGE = "too_large"
+    """The value is over a bound (`Job.output_bytes`, depth, nodes, digits). Outputs are never cut."""
+    MEMORY = "memory"
+    """It ran out of `Job.memory_mb`."""
+    TIMEOUT = "timeout"
+    """It used up `Job.cpu_seconds` of processor time."""
+    BLOCKED = "blocked"
+    """It waited for something that cannot happen (a lock, a signal) and used no processor time."""
+    FORBIDDEN = "forbidden"
+    """The kernel killed it at a system call that no honest program makes."""
+    CRASH = "crash"
+    """The interpreter died of a signal; `Result.detail` is the signal's name."""
+    EXITED = "exited"
+    """It left the process early, without returning."""
+    NONDETERMINISTIC = "nondeterministic"
+    """Interpreters that differ on purpose disagreed (only when `Job.deterministic`)."""
+    INFRASTRUCTURE = "infrastructure"
+    """Our fault or the machine's, twice in a row. Never a reward signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One program to run on some inputs. Every limit holds for each input by itself.
+
+    >>> Job(program="def f(x):\\n    return x + 1", inputs=("1", "2"), deterministic=True).cpu_seconds
+    1.0
+    """
+
+    program: str
+    """Python source that defines the function `f`."""
+    inputs: tuple[str, ...]
+    """Texts of argument lists, for example `"1, 'a'"` or `"x=[1, 2]"`; literals only (`absolute_zero.values`)."""
+    deterministic: bool = False
+    """Run again in an interpreter that differs on purpose, and demand an equal value."""
+    cpu_seconds: float = 1.0
+    """Processor time, in seconds, as the kernel counts it: a busy machine punishes nobody."""
+    memory_mb: int = 256
+    """Address space, in MiB, on top of what the bare interpreter takes."""
+    output_bytes: int = 65_536
+    """Length of the canonical text of one value, in UTF-8 bytes; also the bound on what it may print."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one input came to.
+
+    >>> Result(Verdict.ERROR, detail="ZeroDivisionError").value
+    ''
+    """
+
+    verdict: Verdict
+    value: str = ""
+    """Canonical text of the value (`absolute_zero.values.canonical`); empty unless the verdict is VALUE."""
+    detail: str = ""
+    """Class name of the exception, name of the type, or name of the signal; empty otherwise."""
+    cpu_seconds: float = field(default=0.0, compare=False)
+    """Processor time this input took, in seconds; 0 where it never ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one job came to: one result per input, in the order of `Job.inputs`.
+
+    >>> Outcome((Result(Verdict.VALUE, "2"),)).ok
+    True
+    """
+
+    results: tuple[Result, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Every input gave a value."""
+        return all(result.verdict is Verdict.VALUE for result in self.results)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something was not accepted: a failure that is data.
+
+    >>> str(Refusal("import", "os is not on the list of allowed modules"))
+    'import: os is not on the list of allowed modules'
+    """
+
+    reason: str
+    """One short word or phrase from a fixed set, so that refusals can be counted."""
+    detail: str = ""
+    """One line for a reader."""
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
+
+class AbsoluteZeroError(Exception):
+    """Base of every exception this package raises on purpose. Its text is one line that says what to do."""
+
+
+class UserError(AbsoluteZeroError):
+    """Something the user can mend: a setting, a path, a missing part of the machine. Exit code 2."""
+
+
+class SandboxError(UserError):
+    """The sandbox cannot keep what was asked of it here, or has been closed."""

@@ -1,0 +1,1 @@
+"""What hostile and odd programs try, and the verdict each must get."""
