@@ -91,7 +91,7 @@ def machine() -> dict[str, object]:
         "commit": git.stdout.strip() if git.returncode == 0 else None,
         "cpu": model[1].strip() if model else platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
-        "kernel": platform.release(),
+        "kernel": ".".join(platform.release().split(".")[:2]),
         "python": platform.python_version(),
         "load_at_start": round(os.getloadavg()[0], 2),
     }
@@ -168,9 +168,9 @@ def row(name: str, unit: str, figures: Sequence[float], needed: str = "") -> dic
 def throughput(rounds: int, programs: int) -> Iterator[dict[str, object]]:
     """Programs and inputs per CPU-second, against no walls and against a new interpreter per run."""
     with ExitStack() as stack:
-        ours = stack.enter_context(Sandbox(workers=1))
+        ours = stack.enter_context(Sandbox(workers=1, recycle_after=None))
         yield {"name": "isolation level", "level": ours.level}
-        bare = stack.enter_context(Sandbox(workers=1, level="weak", minimum_level="weak"))
+        bare = stack.enter_context(Sandbox(workers=1, level="weak", minimum_level="weak", recycle_after=None))
         few = max(5, programs // 20)
         one, ten, weak, real, twice, fresh = in_turns(
             rounds,
@@ -204,9 +204,9 @@ def throughput(rounds: int, programs: int) -> Iterator[dict[str, object]]:
 def lanes_latency_memory(rounds: int, programs: int) -> Iterator[dict[str, object]]:
     with ExitStack() as stack:
         started = time.perf_counter()
-        single = stack.enter_context(Sandbox(workers=1))
+        single = stack.enter_context(Sandbox(workers=1, recycle_after=None))
         yield row("start of a sandbox of one lane", "ms", [(time.perf_counter() - started) * 1e3])
-        double = stack.enter_context(Sandbox(workers=2))
+        double = stack.enter_context(Sandbox(workers=2, recycle_after=None))
         one, two = in_turns(
             rounds,
             lambda: spent(single, jobs_of([TRIVIAL], programs)),

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 shopt -s nullglob
 
-rooms=(tests/unit/test_values* tests/unit/test_guard* tests/properties tests/attacks tests/contracts)
+rooms=(tests/unit/test_values* tests/unit/test_guard* tests/unit/test_seccomp* tests/properties tests/attacks tests/contracts tests/goldens)
 for i in "${!rooms[@]}"; do [ -e "${rooms[$i]}" ] || unset "rooms[$i]"; done
 [ "${#rooms[@]}" -gt 0 ] || { echo "full.sh: no tests to run" >&2; exit 1; }
 

@@ -187,6 +187,28 @@ def test_closing_ends_every_process_and_refuses_work() -> None:
         sandbox.run([Job(INCREMENT, ("1",))])
 
 
+def test_closing_while_others_run_loses_nobody() -> None:
+    """Each call either gets its answer or is told that the sandbox is closed; none waits for ever."""
+    sandbox = Sandbox(workers=2)
+    ends: list[str] = []
+
+    def work() -> None:
+        try:
+            while True:
+                assert all(outcome.ok for outcome in sandbox.run([adder(n) for n in range(8)]))
+        except SandboxError as refusal:
+            ends.append(str(refusal))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.2)
+    sandbox.close()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert len(ends) == 4
+
+
 @pytest.mark.parametrize(
     "limits", [{"cpu_seconds": 0}, {"memory_mb": 0}, {"output_bytes": 0}, {"output_bytes": 65_537}]
 )

@@ -106,14 +106,14 @@ def test_equal_is_reflexive(value: Any) -> None:
         assert equal(value, value, strict=strict, rel_tol=1e-9)
 
 
+MAKERS: dict[Any, Callable[[Any], Any]] = {kind: kind for kind in (list, tuple, set, frozenset)}
+MAKERS[dict] = lambda pairs: dict(reversed([*pairs]))
+
+
 def swapped(value: Any) -> Any:
     """The value with bools and floats for equal integers and the reverse, and dicts the other way round."""
-    makers: dict[Any, Any] = {kind: kind for kind in (list, tuple, set, frozenset)}
-    if type(value) in makers:
-        return makers[type(value)](map(swapped, value))
-    if type(value) is dict:
-        items: Any = value.items()
-        return dict(reversed([*map(swapped, items)]))
+    if type(value) in MAKERS:
+        return MAKERS[type(value)](map(swapped, getattr(value, "items", lambda: value)()))
     if type(value) is float and value.is_integer():
         return int(value)
     return float(value) if type(value) in (int, bool) and abs(value) < 2**53 else value

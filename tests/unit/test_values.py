@@ -140,7 +140,11 @@ def test_at_the_bounds(text: str) -> None:
 def test_the_parser_never_sees_what_the_scan_can_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["set()()", "[1][0]", "{}(", "-----1", "(x:=1)", "x==1", "[" * 129, r"'\d'", r"'\400'", r"b'\u0041'", "@",
              r"'\N{A}'", "'" * 4, "1if=1", "0xfor=1", "*a", "f(1)", "a.b", "lambda: 1", "'a", "1is 2", "1..a", "f''"]
-    monkeypatch.setattr(values, "_compile", pytest.fail)
+
+    def parser(*_: object) -> None:
+        pytest.fail("the parser saw it")
+
+    monkeypatch.setattr(values, "_compile", parser)
     for text in texts:
         for reader in (read, arguments):
             with pytest.raises(Unreadable):
@@ -347,7 +351,7 @@ def test_replaced_builtins_change_nothing() -> None:
     assert found == [text for _, text in ONE_FORM]
 
 
-DEEPEST = [*(nested(59, wrap, {1}) for wrap in WRAPS[:3]), nested(60, WRAPS[3], NAN), [{(NAN,)}]]
+DEEPEST = [*(nested(60, wrap) for wrap in WRAPS[:3]), nested(60, WRAPS[3], NAN), [{(NAN,)}]]
 
 
 @pytest.mark.parametrize("value", DEEPEST)
@@ -363,10 +367,12 @@ def test_no_stack_left_is_no_other_exception(value: Any) -> None:
             kinds.add("written" if room > 9 or canonical(value) == text else "other")
         except TooLarge:
             kinds.add("too large")
+        except RecursionError:  # at the very end `canonical` itself cannot be called
+            kinds.add(f"no room for {room}")
         return room
 
     rise_from_the_end()
-    assert {"written"} <= kinds <= {"written", "too large"}
+    assert {"written"} <= kinds <= {"written", "too large", "no room for 0"}
 
 
 def test_other_limits_of_digits_are_no_other_exception() -> None:

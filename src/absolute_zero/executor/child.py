@@ -30,6 +30,9 @@ _modules, _slice, _NAME = sys.modules, str.__getitem__, slice(0, 80)
 
 _OUR_FRAMES = 7
 """Frames below a program's module level; given back, so that its recursion limit is what Python's is."""
+_QUICK_CHARACTERS, _QUICK_NANOSECONDS = 8_192, 20_000_000
+"""What a batch compiles for a program; more of it is charged to the program, in its own child."""
+
 
 def prepare(program: str) -> bytes:
     """The program compiled and marshalled, after a byte that says whether its inputs may share a process.
@@ -57,9 +60,13 @@ class Runner:
             _exit(98)
         at = FRAMES
         for program in programs:
+            start, code = _cpu(), b""
             try:
-                code = prepare(program)
+                if _length(program) <= _QUICK_CHARACTERS:
+                    code = prepare(program)
             except BaseException:  # the program's own child will meet it again, and say so
+                code = b""
+            if _cpu() - start > _QUICK_NANOSECONDS:
                 code = b""
             if at + 4 + _length(code) > SIZE:
                 break

@@ -71,6 +71,7 @@ class Sandbox:
             raise SandboxError(f"workers is {workers}; it must be at least 1")
         self._without = tuple(_without_rules)
         self._closed = False
+        self._door = threading.Lock()  # between `run` and `close`: no batch may come after the last word
         self._work: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._nursery = ThreadPoolExecutor(1, "sandbox-nursery")
         self._lanes: list[Lane] = []
@@ -153,16 +154,17 @@ class Sandbox:
         Raises ValueError for limits that make no sense and SandboxError when closed; nothing for what the
         programs do.
         """
-        if self._closed:
-            raise SandboxError("this sandbox is closed; make a new one")
         for job in jobs:
             _check_limits(job)
         runnable = [index for index, job in enumerate(jobs) if len(job.program) <= MAX_PROGRAM]
         outcomes = [Outcome((Result(Verdict.INVALID_INPUT),) * len(job.inputs)) for job in jobs]
         size = max(1, min(BATCH, len(runnable) // (4 * len(self._lanes))))
         batches = [_Batch(chunk, [jobs[at] for at in chunk], Future()) for chunk in _chunks(runnable, size)]
-        for batch in batches:
-            self._work.put(batch)
+        with self._door:
+            if self._closed:
+                raise SandboxError("this sandbox is closed; make a new one")
+            for batch in batches:
+                self._work.put(batch)
         for batch in batches:
             for index, outcome in zip(batch.places, batch.done.result(), strict=True):
                 outcomes[index] = outcome
@@ -175,11 +177,12 @@ class Sandbox:
 
     def close(self) -> None:
         """End every process of the sandbox. Work in progress is finished first; may be called twice."""
-        if self._closed:
-            return
-        self._closed = True
-        for _ in self._threads:
-            self._work.put(None)
+        with self._door:
+            if self._closed:
+                return
+            self._closed = True
+            for _ in self._threads:
+                self._work.put(None)
         for thread in self._threads:
             thread.join()
         for lane in self._lanes:

@@ -148,7 +148,9 @@ class Zygote:
         self.runner.leave(region.NEEDS_FULL)
 
     def limit_memory(self, megabytes: int) -> None:
-        """Bound this process's address space."""
+        """Bound this process's address space, where the system can."""
+        if sys.platform != "linux":
+            return
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         wanted = self.address_space + (megabytes << 20)
         resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
