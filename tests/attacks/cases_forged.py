@@ -14,7 +14,7 @@ NOT_OURS = CONTAINED | TOO_LARGE | UNSERIALISABLE
 
 
 def frame(code: int, value: bytes = b"", detail: bytes = b"", nanoseconds: int = 1_000) -> bytes:
-    return region.FRAME.pack(code + 1, len(value), len(detail), nanoseconds) + value + detail
+    return protocol.FRAME.pack(code + 1, len(value), len(detail), nanoseconds) + value + detail
 
 
 def program(frames: str, status: int = 0) -> str:
@@ -64,15 +64,15 @@ CASES: tuple[Case, ...] = (
         )
     ),
     case("118r", "a detail of 1 MB", program(
-        f"{region.FRAME.pack(protocol.ERROR + 1, 0, 10**6, 0)!r} + b'E' * 10 ** 6"), NOT_OURS),
+        f"{protocol.FRAME.pack(protocol.ERROR + 1, 0, 10**6, 0)!r} + b'E' * 10 ** 6"), NOT_OURS),
     forged("118s", "a detail of control characters", frame(protocol.ERROR, b"", b"E\n\x1b[2J\x00\r"),
            NOT_OURS),
     forged("118t", "a detail of broken UTF-8", frame(protocol.ERROR, b"", BAD_UTF8), NOT_OURS),
     forged("118u", "an error with a value", frame(protocol.ERROR, b"7", b"E"), NOT_OURS),
     forged("118v", "processor time of 500 years", frame(protocol.VALUE, b"7", b"", 2**64 - 1), OK | NOT_OURS),
     forged("118w", "a value with a detail", frame(protocol.VALUE, b"7", b"E"), OK | NOT_OURS, value="7"),
-    forged("119d", "lengths beyond the region", region.FRAME.pack(1, 2**32 - 1, 2**32 - 1, 0), NOT_OURS),
-    forged("119e", "a length just past the end", region.FRAME.pack(1, 2**23, 0, 0), NOT_OURS),
+    forged("119d", "lengths beyond the region", protocol.FRAME.pack(1, 2**32 - 1, 2**32 - 1, 0), NOT_OURS),
+    forged("119e", "a length just past the end", protocol.FRAME.pack(1, 2**23, 0, 0), NOT_OURS),
     forged("120b", "invalid UTF-8 in a value", frame(protocol.VALUE, BAD_UTF8), UNSERIALISABLE),
     *(
         case(f"40{letter}", f"leaves with status {status}", f"import os\ndef f(x):\n    os._exit({status})\n",

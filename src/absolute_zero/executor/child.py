@@ -14,7 +14,8 @@ from typing import Any
 
 from absolute_zero import values
 from absolute_zero.executor import protocol
-from absolute_zero.executor.region import CONTINUE, FRAME, FRAMES, HEAD, LEFT, LEFT_AT, SIZE
+from absolute_zero.executor.protocol import FRAME
+from absolute_zero.executor.region import CONTINUE, FRAMES, HEAD, LEFT, LEFT_AT, SIZE
 from absolute_zero.executor.residue import leaves_residue
 from absolute_zero.executor.world import Sink, TooMuchPrinted
 
@@ -23,7 +24,7 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 # Captured before any program can replace them.
 _exit, _cpu, _length, _type, _exec, _compile = os._exit, time.process_time_ns, len, type, exec, compile
-_canonical, _set_limit = values.canonical, sys.setrecursionlimit
+_canonical, _read_arguments, _set_limit = values.canonical, values.read_arguments, sys.setrecursionlimit
 _load, _dump = marshal.loads, marshal.dumps
 _type_name = type.__dict__["__name__"].__get__
 _modules, _slice, _NAME = sys.modules, str.__getitem__, slice(0, 80)
@@ -54,12 +55,13 @@ class Runner:
         LEFT.pack_into(self.region, LEFT_AT, reason)
         _exit(0)
 
-    def compile(self, programs: Sequence[str], wall: Callable[[], int] | None) -> None:
+    def compile(self, orders: Sequence[memoryview], wall: Callable[[], int] | None) -> None:
         """Put up the wall, compile a batch of programs, and leave; never returns."""
         if wall is not None and wall() != 0:
             _exit(98)
         at = FRAMES
-        for program in programs:
+        for order in orders:
+            program = protocol.unpack_order(bytes(order)).program
             start, code = _cpu(), b""
             try:
                 if _length(program) <= _QUICK_CHARACTERS:
@@ -74,29 +76,34 @@ class Runner:
             at += 4 + _length(code)
         _exit(0)
 
-    def run(
-        self, order: protocol.Order, inputs: Sequence[Arguments], prepared: bytes, wall: Callable[[], int] | None
-    ) -> None:
-        """Put up the wall, run, and leave; never returns. Compiles the program unless it comes `prepared`."""
+    def run(self, order: memoryview, prepared: memoryview, done: int, wall: Callable[[], int] | None) -> None:
+        """Put up the wall, run the inputs that are not `done`, and leave; never returns.
+
+        Compiles the program unless it comes `prepared`.
+        """
         if wall is not None and wall() != 0:
             _exit(98)
-        self.work(order, inputs, prepared)
+        self.work(protocol.unpack_order(bytes(order)), bytes(prepared), done)
         _exit(0)
 
-    def work(self, order: protocol.Order, inputs: Sequence[Arguments], prepared: bytes) -> None:
+    def work(self, order: protocol.Order, prepared: bytes, done: int) -> None:
         """A frame for each input, or `leave`."""
+        inputs = [_read(text) for text in order.inputs[done:]]  # all of them, before any foreign code runs
         at, alone, code = FRAMES, False, None
-        for index, (positional, keywords) in enumerate(inputs):
+        for index, arguments in enumerate(inputs):
             if index and alone:
                 self.leave(CONTINUE)
             HEAD.pack_into(self.region, 0, index + 1, 0, self.used)
+            if arguments is None:
+                at = self.commit(at, protocol.INVALID_INPUT, "", "")
+                continue
             self.sink.left = order.output_bytes
             verdict, value, detail, result = protocol.VALUE, "", "", None
             try:
                 if code is None:
                     prepared = prepared or prepare(order.program)
                     alone, code = prepared[:1] == ALONE, _load(prepared[1:])
-                result = self.call(code, positional, keywords, order.flags)
+                result = self.call(code, *arguments, order.flags)
                 _set_limit(1_000)
                 value = _canonical(result, order.output_bytes)
             except BaseException as error:
@@ -136,6 +143,14 @@ class Runner:
 _KEPT: list[object] = []
 
 
+def _read(text: str) -> Arguments | None:
+    """The arguments an input stands for; None where it is no argument list of literals."""
+    try:
+        return _read_arguments(text)
+    except values.Unreadable:
+        return None
+
+
 def _classify(error: BaseException) -> tuple[int, str]:
     """Verdict and detail of what was raised; no code of the program runs."""
     kind = _type(error)
@@ -153,10 +168,9 @@ def rehearse(runner: Runner) -> None:
     """Go through the motions in the zygote, with a program of our own: code that has been specialised and memory
     pools that have been opened are pages that no child has to copy."""
     program = "def f(x):\n    y = [i + x for i in range(3)]\n    return sum(y), str(y)"
-    order = protocol.Order(program, [], 1.0, 256, 65_536, 0)
+    order = protocol.Order(program, ["1", "'a'"], 1.0, 256, 65_536, 0)
+    packed = protocol.pack_orders([order])[4:]
     for _ in range(20):
-        prepared = prepare(order.program)
-        runner.work(order, [((1,), {})], prepared)
-        runner.work(order, [(("a",), {})], b"")
+        runner.work(protocol.unpack_order(packed), prepare(program), 0)
     runner.used = 0
     _modules.pop("program", None)

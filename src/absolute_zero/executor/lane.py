@@ -40,6 +40,9 @@ for name, path in (("absolute_zero", root), ("absolute_zero.executor", root + "/
 from absolute_zero.executor.zygote import main
 main(int(seed), int(channel), full == "full", walls.split(), without.split())
 """
+_TOO_LONG = "\0"  # stands for an input that no reader would take; as unreadable, and shorter
+_PLAIN = re.compile(r"(?:None|True|False|0|-?[1-9][0-9]{0,17}|'[ -&(-\[\]-~]*')\Z").match
+"""Values whose text is canonical at a glance; all others are read and written again."""
 _HASH_ORDER = re.compile(r"set|hash|keys|items")
 """Words whose absence, with no set display, means that a hash seed cannot show. Conservative on purpose."""
 
@@ -153,7 +156,8 @@ class Lane:
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Outcomes in order. Never raises for what a program does or for a zygote that dies."""
-        results = [_translated(reports) for reports in self.ask("A", [_order(job, job.inputs) for job in jobs])]
+        answers = self.ask("A", [_order(job, job.inputs) for job in jobs])
+        results = [_translated(job, reports) for job, reports in zip(jobs, answers, strict=True)]
         self.repeat("B", jobs, results, lambda job: job.deterministic)
         for name in ("C", "D"):
             self.repeat(name, jobs, results, lambda job: job.deterministic and order_sensitive(job))
@@ -171,7 +175,7 @@ class Lane:
                 orders.append(_order(job, [job.inputs[index] for index in indices]))
                 places.append((at, indices))
         for (at, indices), reports in zip(places, self.ask(name, orders), strict=True):
-            for index, second in zip(indices, _translated(reports), strict=True):
+            for index, second in zip(indices, _translated(jobs[at], reports), strict=True):
                 results[at][index] = agreed(results[at][index], second)
 
     def ask(self, name: str, orders: Sequence[protocol.Order]) -> list[list[protocol.Report]]:
@@ -202,13 +206,32 @@ class Lane:
             return [(protocol.INFRASTRUCTURE, "", "", 0.0)] * len(order.inputs)
 
 
-def _order(job: Job, inputs: Sequence[str]) -> protocol.Order:
+def _order(job: Job, texts: Sequence[str]) -> protocol.Order:
+    inputs = [text if len(text) <= values.MAX_TEXT else _TOO_LONG for text in texts]
     return protocol.Order(job.program, inputs, job.cpu_seconds, job.memory_mb, job.output_bytes, 0)
 
 
-def _translated(reports: Sequence[protocol.Report]) -> list[Result]:
-    last = len(_VERDICTS) - 1  # a taken-over zygote could ask for another world without end
-    return [Result(_VERDICTS[min(code, last)], value, detail, seconds) for code, value, detail, seconds in reports]
+def _translated(job: Job, reports: Sequence[protocol.Report]) -> list[Result]:
+    return [_believed(report, job.output_bytes) for report in reports]
+
+
+def _believed(report: protocol.Report, output_bytes: int) -> Result:
+    """A reported value is read and written again: whatever a child claims, what leaves here is canonical."""
+    code, value, detail, seconds = report
+    if code == protocol.NEEDS_FULL:  # only a taken-over zygote asks for another world again
+        return Result(Verdict.INFRASTRUCTURE, "", "", seconds)
+    if code != protocol.VALUE:
+        return Result(_VERDICTS[code], "", detail, seconds)
+    if len(value) > output_bytes:
+        return Result(Verdict.TOO_LARGE, "", "", seconds)
+    if _PLAIN(value):
+        return Result(Verdict.VALUE, value, "", seconds)
+    try:
+        return Result(Verdict.VALUE, values.canonical(values.read(value), output_bytes), "", seconds)
+    except values.TooLarge:
+        return Result(Verdict.TOO_LARGE, "", "", seconds)
+    except (values.Unreadable, values.Unwritable):
+        return Result(Verdict.UNSERIALISABLE, "", "", seconds)
 
 
 def agreed(first: Result, second: Result) -> Result:

@@ -9,8 +9,10 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 
 _LENGTH = struct.Struct("<I")
-_JOB = struct.Struct("<dIIBI")
-_RESULT = struct.Struct("<BfII")
+JOB = struct.Struct("<dIIBI")
+"""Processor seconds, MiB, bytes of output, flags, and how many texts follow (the program and the inputs)."""
+FRAME = struct.Struct("<IIIQ")
+"""Verdict code + 1, length of value and of detail, processor nanoseconds; value and detail follow."""
 MAX_MESSAGE = 1 << 30
 
 DETERMINISTIC, CANARY, BARE = 1, 2, 4
@@ -71,66 +73,56 @@ def pack_orders(orders: Iterable[Order]) -> bytes:
 
 def _pack_order(order: Order) -> bytes:
     texts = [text.encode("utf-8", "surrogatepass") for text in (order.program, *order.inputs)]
-    head = _JOB.pack(order.cpu_seconds, order.memory_mb, order.output_bytes, order.flags, len(texts))
+    head = JOB.pack(order.cpu_seconds, order.memory_mb, order.output_bytes, order.flags, len(texts))
     return b"".join((head, struct.pack(f"<{len(texts)}I", *map(len, texts)), *texts))
 
 
-def unpack_orders(body: bytes) -> list[Order]:
-    """Orders of a request."""
-    return [_unpack_order(field) for field in unpack_fields(body)]
-
-
-def _unpack_order(field: bytes) -> Order:
-    cpu_seconds, memory_mb, output_bytes, flags, count = _JOB.unpack_from(field)
-    sizes = struct.unpack_from(f"<{count}I", field, _JOB.size)
+def unpack_order(field: bytes) -> Order:
+    """One order of a request."""
+    cpu_seconds, memory_mb, output_bytes, flags, count = JOB.unpack_from(field)
+    sizes = struct.unpack_from(f"<{count}I", field, JOB.size)
     texts: list[str] = []
-    at = _JOB.size + 4 * count
+    at = JOB.size + 4 * count
     for size in sizes:
         texts.append(field[at : at + size].decode("utf-8", "surrogatepass"))
         at += size
     return Order(texts[0], texts[1:], cpu_seconds, memory_mb, output_bytes, flags)
 
 
-def pack_reports(outcomes: Iterable[Sequence[Report]]) -> bytes:
-    """Body of a reply: for each order, the heads of its reports and then their texts."""
-    return pack_fields(map(_pack_outcome, outcomes))
-
-
-def _pack_outcome(reports: Sequence[Report]) -> bytes:
-    heads: list[bytes] = []
-    texts: list[bytes] = []
-    for code, value, detail, cpu_seconds in reports:
-        value_bytes, detail_bytes = value.encode(), detail.encode("utf-8", "replace")
-        heads.append(_RESULT.pack(code, cpu_seconds, len(value_bytes), len(detail_bytes)))
-        texts += (value_bytes, detail_bytes)
-    return b"".join(heads + texts)
-
-
 def unpack_reports(body: bytes, sizes: Sequence[int]) -> list[list[Report]]:
-    """Reports of a reply to orders with that many inputs. Raises Broken if it is not exactly that."""
-    fields = unpack_fields(body)
-    if len(fields) != len(sizes):
+    """Reports of a reply to orders with that many inputs. Raises Broken if it is not exactly that; only an order
+    that needs the full world may be answered in part."""
+    answers = [_unpack_answer(field) for field in unpack_fields(body)]
+    if len(answers) != len(sizes):
         raise Broken("a reply of another shape")
-    try:
-        return [_unpack_outcome(field, size) for field, size in zip(fields, sizes, strict=True)]
-    except (struct.error, UnicodeDecodeError) as error:
-        raise Broken("a malformed result") from error
+    for reports, size in zip(answers, sizes, strict=True):
+        if len(reports) != size and not (reports and reports[-1][0] == NEEDS_FULL and len(reports) < size):
+            raise Broken("a reply of another shape")
+    return answers
 
 
-def _unpack_outcome(field: bytes, count: int) -> list[Report]:
+def _unpack_answer(field: bytes) -> list[Report]:
     reports: list[Report] = []
-    at = _RESULT.size * count
-    if len(field) < at:
-        raise Broken("a reply of another shape")
-    for code, cpu_seconds, value_size, detail_size in _RESULT.iter_unpack(field[:at]):
-        middle, end = at + value_size, at + value_size + detail_size
-        if code > NEEDS_FULL or end > len(field):
-            raise Broken("a malformed result")
-        reports.append((code, field[at:middle].decode(), field[middle:end].decode(), cpu_seconds))
-        at = end
-    if at != len(field):
-        raise Broken("a reply of another shape")
+    at = 0
+    while at < len(field):
+        if at + FRAME.size > len(field):
+            raise Broken("a malformed report")
+        code, size, detail_size, nanoseconds = FRAME.unpack_from(field, at)
+        middle = at + FRAME.size + size
+        at = middle + detail_size
+        if not 0 < code <= NEEDS_FULL + 1 or at > len(field):
+            raise Broken("a malformed report")
+        try:
+            verdict, value = code - 1, field[middle - size : middle].decode()
+        except UnicodeDecodeError:
+            verdict, value = UNSERIALISABLE, ""
+        reports.append((verdict, value, _one_line(field[middle:at]), nanoseconds / 1e9))
     return reports
+
+
+def _one_line(detail: bytes) -> str:
+    """A foreign name, made fit for a log."""
+    return "".join(letter if letter.isprintable() else "?" for letter in detail[:160].decode("utf-8", "replace"))[:80]
 
 
 def send(write: Callable[[bytes], object], body: bytes) -> None:

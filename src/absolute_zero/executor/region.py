@@ -12,14 +12,13 @@ import struct
 import sys
 from mmap import mmap
 
-from absolute_zero.executor import protocol
+from absolute_zero.executor.protocol import FRAME, MEMORY
 
 SIZE = 8 << 20
 """Bytes of address space; pages exist only where a child wrote."""
 HEAD = struct.Struct("<IIQ")
 LEFT = struct.Struct("<I")
 LEFT_AT = 4
-FRAME = struct.Struct("<IIIQ")
 FRAMES = 16
 _MADV_REMOVE = 9
 CONTINUE, NEEDS_FULL = 1, 2
@@ -34,40 +33,30 @@ def wipe(region: mmap) -> None:
         region[:] = bytes(SIZE)
 
 
-def read_frames(region: mmap, expected: int, seconds: float) -> tuple[list[protocol.Report], float]:
-    """What a dead child left, believed only as far as it is well formed; and the seconds it accounts for."""
-    reports: list[protocol.Report] = []
-    at, before = FRAMES, 0.0
-    while len(reports) < expected and at + FRAME.size <= SIZE:
+def settle(region: mmap, expected: int, seconds: float) -> tuple[int, int, float, bool]:
+    """Walk what a dead child left, without reading it.
+
+    Returns how many frames are well formed, where they end, the seconds they account for, and whether something
+    else follows them. The time in each frame becomes what its input took; the kernel's total bounds the claims.
+    """
+    at, count, before, total = FRAMES, 0, 0, int(seconds * 1e9)
+    while count < expected and at + FRAME.size <= SIZE:
         code, size, detail_size, used = FRAME.unpack_from(region, at)
-        if code == 0:
-            break
-        at += FRAME.size
-        end = at + size + detail_size
-        if end > SIZE or code > protocol.MEMORY + 1:
-            reports.append((protocol.TOO_LARGE, "", "", seconds - before))
-            break
-        until = max(before, min(used / 1e9, seconds))  # the kernel's total bounds what the child claims
-        try:
-            value = region[at : at + size].decode()
-            reports.append((code - 1, value, _one_line(region[at + size : end]), until - before))
-        except UnicodeDecodeError:
-            reports.append((protocol.UNSERIALISABLE, "", "", until - before))
-        at, before = end, until
-    return reports, before
+        end = at + FRAME.size + size + detail_size
+        if code == 0 or code > MEMORY + 1 or end > SIZE:
+            return count, at, before / 1e9, code != 0
+        until = max(before, min(used, total))
+        FRAME.pack_into(region, at, code, size, detail_size, until - before)
+        at, count, before = end, count + 1, until
+    return count, at, before / 1e9, False
 
 
-def _one_line(detail: bytes) -> str:
-    """A foreign name, made fit for a log."""
-    return "".join(letter if letter.isprintable() else "?" for letter in detail[:160].decode("utf-8", "replace"))[:80]
-
-
-def read_codes(region: mmap, expected: int) -> list[bytes]:
-    """What the compiling child left: one (u32 length, code) after the other, believed only as bytes."""
-    codes: list[bytes] = []
+def find_codes(region: mmap, expected: int) -> list[tuple[int, int]]:
+    """Where the programs lie that a compiling child left: one (u32 length, code) after the other."""
+    places: list[tuple[int, int]] = []
     at = FRAMES
-    while len(codes) < expected and at + 4 <= SIZE:
-        size = int.from_bytes(region[at : at + 4], "little")
+    while len(places) < expected and at + 4 <= SIZE:
+        (size,) = LEFT.unpack_from(region, at)
         at += 4 + size
-        codes.append(region[at - size : at] if at <= SIZE else b"")
-    return codes + [b""] * (expected - len(codes))
+        places.append((at - size, at) if at <= SIZE else (0, 0))
+    return places + [(0, 0)] * (expected - len(places))

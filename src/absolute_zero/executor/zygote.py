@@ -9,18 +9,18 @@ It is written to touch little memory between forks: page faults after the fork, 
 execution costs.
 """
 
+import contextlib
 import ctypes
 import gc
 import os
-import re
 import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from mmap import mmap
 
-from absolute_zero import values
 from absolute_zero.executor import child, isolation, protocol, region, seccomp, world
+from absolute_zero.executor.mailbox import Mailbox
 from absolute_zero.executor.watch import TICK, Watch
 
 CHANNEL = 3
@@ -28,8 +28,6 @@ _usage = resource.getrusage
 DEFAULT_MEMORY = 256  # MiB, as `types.Job` has it
 WORTH_COMPILING = 4  # programs in a batch from which on one child compiles them all
 COMPILE_SECONDS = 1.0
-_PLAIN = re.compile(r"(?:None|True|False|0|-?[1-9][0-9]{0,17}|'[ -&(-\[\]-~]*')\Z").match
-"""Values whose text is canonical at a glance; all others are read and written again."""
 
 
 class Zygote:
@@ -44,83 +42,83 @@ class Zygote:
         self.fork: Callable[[], int] = ctypes.PyDLL(None).fork  # skips Python's own hooks: 0.3 ms a fork
         self.die_with_zygote: Callable[..., int] = ctypes.PyDLL(None).prctl
         self.reaped = 0.0  # processor seconds of all children so far
+        self.mail = Mailbox(CHANNEL)
         self.address_space = _address_space()
         self.limit_memory(DEFAULT_MEMORY)  # inherited: a child only sets it when its job differs
         signal.signal(signal.SIGALRM, self.watch.tick)
 
     def serve(self) -> None:
         """Answer requests; returns when the supervisor is gone."""
-        while True:
-            try:
-                orders = protocol.unpack_orders(protocol.receive(_read))
-            except protocol.Broken:
-                return
-            prepared = [_read_inputs(order) for order in orders]
+        mail = self.mail
+        while mail.receive():
             signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
-            codes = self.compile(orders) if len(orders) >= WORTH_COMPILING else [b""] * len(orders)
-            work = zip(orders, prepared, codes, strict=True)
-            reports = [self.run(order, inputs, code) for order, inputs, code in work]
+            codes = self.compile() if len(mail.orders) >= WORTH_COMPILING else [(0, 0)] * len(mail.orders)
+            for index, code in enumerate(codes):
+                self.run(index, code)
             signal.setitimer(signal.ITIMER_REAL, 0)
-            checked = [
-                [_checked(report, order.output_bytes) for report in answer]
-                for order, answer in zip(orders, reports, strict=True)
-            ]
-            protocol.send(_write_all, protocol.pack_reports(checked))
+            mail.send()
 
-    def compile(self, orders: Sequence[protocol.Order]) -> list[bytes]:
-        """Marshalled code of each program, made behind the filter by one child; empty where it made none.
+    def compile(self) -> list[tuple[int, int]]:
+        """Where in `mail.codes` each program lies compiled; (0, 0) where it does not.
 
-        The compiler touches some hundred pages, most of what a small program costs; one child pays for all of a
-        batch. Only children ever load what it made.
+        The compiler touches some hundred pages, most of what a small program costs; one child, behind the filter,
+        pays for all of a batch. Only children ever load what it made.
         """
+        mail = self.mail
         region.wipe(self.region)
+        mail.request.lend(True)
         pid = self.fork()
         if pid == 0:
-            self.shed(orders[0])
-            self.runner.compile([order.program for order in orders], self.install)
+            self.shed(DEFAULT_MEMORY)
+            self.runner.compile([mail.request.view[start:end] for start, end in mail.orders], self.install)
+        mail.request.lend(False)
         if pid > 0:
             self.watch.begin(pid, COMPILE_SECONDS, 1)
             self.reap(pid)
-        return region.read_codes(self.region, len(orders))
+        places = region.find_codes(self.region, len(mail.orders))
+        end = max((end for _, end in places), default=0)
+        mail.codes.append(memoryview(self.region)[:end])
+        return places
 
-    def run(
-        self, order: protocol.Order, inputs: Sequence[child.Arguments | None], code: bytes
-    ) -> list[protocol.Report]:
-        """One report per input. A child that ends early is charged to the input it was at; another goes on."""
-        reports: list[protocol.Report] = [(protocol.INVALID_INPUT, "", "", 0.0)] * len(inputs)
-        if not self.full and None in inputs and not all(map(str.isascii, order.inputs)):
-            return [(protocol.NEEDS_FULL, "", "", 0.0)] * len(inputs)  # names beyond ASCII need its Unicode tables
-        waiting = [index for index, arguments in enumerate(inputs) if arguments is not None]
-        while waiting:
-            readable = [arguments for index in waiting if (arguments := inputs[index]) is not None]
-            done = self.one_child(order, readable, code)
-            for index, report in zip(waiting, done, strict=False):
-                reports[index] = report
-            waiting = waiting[len(done) :]
-            if done[-1][0] == protocol.NEEDS_FULL:
+    def run(self, index: int, code: tuple[int, int]) -> None:
+        """Answer one order. A child that ends early is charged to the input it was at; another goes on."""
+        mail = self.mail
+        sizes = mail.present(index, code)
+        cpu_seconds, memory, _, flags, texts = protocol.JOB.unpack_from(mail.slot.view)
+        mark, done = mail.open_answer(), 0
+        while done < texts - 1:
+            count, verdict = self.one_child(sizes, done, texts - 1 - done, cpu_seconds, memory, flags)
+            done += count
+            if verdict == protocol.NEEDS_FULL:
                 break
-        return reports
+        mail.close_answer(mark)
 
     def one_child(
-        self, order: protocol.Order, inputs: Sequence[child.Arguments], code: bytes
-    ) -> list[protocol.Report]:
-        """Fork, watch, read. At least one report, in the order of the inputs."""
+        self, sizes: tuple[int, int], done: int, inputs: int, cpu_seconds: float, memory: int, flags: int
+    ) -> tuple[int, int]:
+        """Fork, watch, pass on what it left. How many inputs that settles (at least one), and how it ended."""
         region.wipe(self.region)
         pid = self.fork()
         if pid == 0:
-            self.shed(order)
-            self.runner.run(order, inputs, code, None if order.flags & protocol.BARE else self.install)
+            self.shed(memory)
+            order, code = self.mail.slot.view[: sizes[0]], self.mail.slot.view[sizes[0] : sum(sizes)]
+            self.runner.run(order, code, done, None if flags & protocol.BARE else self.install)
         if pid < 0:
-            return [(protocol.INFRASTRUCTURE, "", "", 0.0)] * len(inputs)
-        self.watch.begin(pid, order.cpu_seconds, len(inputs))
+            self.mail.report(protocol.INFRASTRUCTURE, 0.0)
+            return 1, protocol.INFRASTRUCTURE
+        self.watch.begin(pid, cpu_seconds, inputs)
         status, seconds = self.reap(pid)
-        reports, used = region.read_frames(self.region, len(inputs), seconds)
+        count, end, used, garbled = region.settle(self.region, inputs, seconds)
+        self.mail.reply.append(memoryview(self.region)[region.FRAMES : end])
+        if count == inputs:
+            return count, protocol.VALUE
         [left] = region.LEFT.unpack_from(self.region, region.LEFT_AT)
-        verdict, detail = self.cause(status, left)
+        verdict, detail = (protocol.TOO_LARGE, b"") if garbled else self.cause(status, left)
         # After the first input a crash may be an earlier one's doing: what crashes alone has earned it.
-        if len(reports) == len(inputs) or (reports and (left == region.CONTINUE or verdict == protocol.CRASH)):
-            return reports
-        return [*reports, (verdict, "", detail, seconds - used)]
+        if count and not garbled and (left == region.CONTINUE or verdict == protocol.CRASH):
+            return count, protocol.VALUE
+        self.mail.report(verdict, seconds - used, detail)
+        return count + 1, verdict
 
     def reap(self, pid: int) -> tuple[int, float]:
         """Wait for the child being watched; its status and the processor seconds it used."""
@@ -132,12 +130,12 @@ class Zygote:
         before, self.reaped = self.reaped, usage.ru_utime + usage.ru_stime
         return status, self.reaped - before
 
-    def shed(self, order: protocol.Order) -> None:
+    def shed(self, memory: int) -> None:
         """In the child: no descriptor, limits, no life after the zygote."""
         os.close(CHANNEL)
         self.library.leave = self.leave_for_full
-        if order.memory_mb != DEFAULT_MEMORY:
-            self.limit_memory(order.memory_mb)
+        if memory != DEFAULT_MEMORY:
+            self.limit_memory(memory)
         if not self.namespaced:  # where the zygote is the init of its namespace, the kernel sees to it
             self.die_with_zygote(1, signal.SIGKILL)
         if self.install is None:
@@ -155,52 +153,20 @@ class Zygote:
         wanted = self.address_space + (megabytes << 20)
         resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
 
-    def cause(self, status: int, left: int) -> tuple[int, str]:
+    def cause(self, status: int, left: int) -> tuple[int, bytes]:
         """Why a child ended before its input was done."""
         if self.watch.reason >= 0:
-            return self.watch.reason, ""
+            return self.watch.reason, b""
         if os.WIFEXITED(status):
             if left == region.NEEDS_FULL and not self.full:
-                return protocol.NEEDS_FULL, ""
-            return protocol.TOO_LARGE if left == region.CONTINUE else protocol.EXITED, ""
+                return protocol.NEEDS_FULL, b""
+            return protocol.TOO_LARGE if left == region.CONTINUE else protocol.EXITED, b""
         number = os.WTERMSIG(status)
         if number == signal.SIGSYS:
-            return protocol.FORBIDDEN, ""
+            return protocol.FORBIDDEN, b""
         if number == signal.SIGKILL:  # neither ours nor the filter's: somebody, or the machine out of memory
-            return protocol.INFRASTRUCTURE, ""
-        return protocol.CRASH, signal.Signals(number).name
-
-
-def _checked(report: protocol.Report, output_bytes: int) -> protocol.Report:
-    """A reported value is read and written again: whatever the child claims, what leaves is canonical."""
-    code, value, detail, seconds = report
-    if code != protocol.VALUE:
-        return code, "", detail, seconds
-    if len(value) > output_bytes:
-        return protocol.TOO_LARGE, "", "", seconds
-    if _PLAIN(value):
-        return code, value, "", seconds
-    try:
-        return code, values.canonical(values.read(value), output_bytes), "", seconds
-    except values.TooLarge:
-        return protocol.TOO_LARGE, "", "", seconds
-    except (values.Unreadable, values.Unwritable):
-        return protocol.UNSERIALISABLE, "", "", seconds
-
-
-def _read_inputs(order: protocol.Order) -> list[child.Arguments | None]:
-    """The arguments of each input; None where the text is no argument list of literals."""
-    read: list[child.Arguments | None] = []
-    for text in order.inputs:
-        try:
-            read.append(values.read_arguments(text))
-        except values.Unreadable:
-            read.append(None)
-    return read
-
-
-def _read(size: int) -> bytes:
-    return os.read(CHANNEL, size)
+            return protocol.INFRASTRUCTURE, b""
+        return protocol.CRASH, signal.Signals(number).name.encode()
 
 
 def _write_all(body: bytes) -> None:
@@ -302,7 +268,8 @@ def main(seed: int, channel: int, full: bool, walls: Sequence[str], without: Seq
     gc.freeze()
     _give_back_memory()
     protocol.send(_write_all, protocol.pack_fields([b"ready", str(abi).encode()]))
-    zygote.serve()
+    with contextlib.suppress(OSError):  # the supervisor may go away in the middle of a reply
+        zygote.serve()
     os._exit(0 if padding else 1)
 
 
