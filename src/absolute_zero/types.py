@@ -96,6 +96,73 @@ class Outcome:
         return all(result.verdict is Verdict.VALUE for result in self.results)
 
 
+class Kind(StrEnum):
+    """Which part of a triplet is asked for (paper section 3.1). A value to carry, never a branch to take."""
+
+    DEDUCTION = "deduction"
+    ABDUCTION = "abduction"
+    INDUCTION = "induction"
+
+
+class Role(StrEnum):
+    """The two roles that one model plays (paper section 3)."""
+
+    PROPOSE = "propose"
+    SOLVE = "solve"
+
+
+class Standing(StrEnum):
+    """How one response fared, for either role; what it is paid follows from this (`absolute_zero.rewards`)."""
+
+    PASSED = "passed"
+    """Solver: right. Proposer: a valid task, accepted by the gate; it is paid by its learnability."""
+    FAILED = "failed"
+    """Well formed but not passing: a wrong answer, a proposal that is not valid, a refusal it could foresee."""
+    MALFORMED = "malformed"
+    """The format is broken, or the response was cut at the length limit."""
+    UNPAID = "unpaid"
+    """Proposer only: valid, and refused by the gate for what it could not see. Worth 0; trained on."""
+    VOID = "void"
+    """Not to be judged (the machine failed, or a held-out program was hit): leaves the batch, counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Triplet:
+    """A program, an input and its output, all text; `output` is canonical (`absolute_zero.values`).
+
+    >>> Triplet("def f(x):\\n    return x", "1", "1").output
+    '1'
+    """
+
+    program: str
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A task to be solved: one pair for deduction and abduction, N pairs and a message for induction.
+
+    >>> Problem(Kind.DEDUCTION, "def f(x):\\n    return x + 1", (("1", "2"),)).pairs[0]
+    ('1', '2')
+    """
+
+    kind: Kind
+    program: str
+    pairs: tuple[tuple[str, str], ...]
+    """(input, output) texts. In induction the first half is shown and the second half is hidden."""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A parsed proposal: what has to run before it can become a problem."""
+
+    kind: Kind
+    job: Job
+    message: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why something was not accepted: a failure that is data.

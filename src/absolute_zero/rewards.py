@@ -1,0 +1,139 @@
+"""Rewards: what one response is worth (paper section 3.1, equations 4 to 6).
+
+Promises: pure functions of counts and standings, the same floats for the same facts, every number of the
+paper a named constant, every variant a row of a table. Says nothing of how a standing came about, keeps no
+state, and compares nothing with other responses: baselines are `absolute_zero.advantages`.
+
+Written `composite(standing, score, SCALES[preset][role])`, where the score is the role's own reward:
+`learnability` for a proposal, `accuracy` or `coverage` for a solution.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from absolute_zero.types import Role, Standing
+
+RIGHT = 1.0
+"""Accuracy of a right answer (paper eq. 5)."""
+WRONG = 0.0
+"""Accuracy of a wrong answer (paper eq. 5)."""
+NOT_PASSING = -0.5
+"""Well formed but not passing (paper eq. 6)."""
+FORMAT_ERROR = -1.0
+"""The format is broken (paper eq. 6)."""
+UNFORESEEABLE = 0.0
+"""A valid proposal that was refused for what the proposer could not see. Ours: the paper has no such gate."""
+
+Form = Literal["paper", "variance", "keep_unsolved"]
+Preset = Literal["paper", "reference"]
+
+
+def _paper(successes: int, trials: int) -> float:
+    return 0.0 if successes in (0, trials) else (trials - successes) / trials
+
+
+def _variance(successes: int, trials: int) -> float:
+    return 4 * successes * (trials - successes) / trials**2
+
+
+def _keep_unsolved(successes: int, trials: int) -> float:
+    return (trials - successes) / trials
+
+
+FORMS: Mapping[Form, Callable[[int, int], float]] = {
+    "paper": _paper,
+    "variance": _variance,
+    "keep_unsolved": _keep_unsolved,
+}
+"""Learnability from (successes, trials). With s = successes / trials: `paper` is 0 if s is 0 or 1, else 1 - s,
+largest for a task solved once; `variance` is 4 s (1 - s), largest at s = 1/2; `keep_unsolved` is 1 - s.
+
+From counts and not from s, so that each is rounded once: 9 of 10 gives 0.1, where 1 - 0.9 does not."""
+
+
+def learnability(successes: int, trials: int, form: Form = "paper") -> float:
+    """What a valid task is worth to its proposer, in [0, 1] (paper eq. 4).
+
+    `successes` of `trials` answers by the current solver were well formed and right. Trials that the machine
+    failed are in neither count; a task without any trial left has no learnability, and its standing is VOID.
+    Raises ValueError for counts that cannot be, or an unknown form.
+
+    >>> learnability(1, 8), learnability(8, 8), learnability(4, 8, "variance")
+    (0.875, 0.0, 1.0)
+    """
+    if form not in FORMS:
+        raise ValueError(f"no form of learnability is called {form!r}: use one of {', '.join(FORMS)}")
+    if trials < 1 or not 0 <= successes <= trials:
+        raise ValueError(f"{successes} successes in {trials} trials cannot be: count 0 <= successes <= trials >= 1")
+    return FORMS[form](successes, trials)
+
+
+def accuracy(right: bool) -> float:
+    """What an answer is worth to its solver: 1 if right, else 0 (paper eq. 5)."""
+    return RIGHT if right else WRONG
+
+
+def coverage(given: int, hidden: int) -> float:
+    """Share of an induction task's hidden pairs that the program gives, in [0, 1]: accuracy by fraction.
+
+    `hidden` counts every hidden pair: one on which the program raised or gave nothing is a pair not given. A
+    program that gives none has not passed (Standing.FAILED). Raises ValueError for counts that cannot be.
+
+    >>> coverage(4, 5)
+    0.8
+    """
+    if hidden < 1 or not 0 <= given <= hidden:
+        raise ValueError(f"{given} of {hidden} hidden pairs cannot be: count 0 <= given <= hidden >= 1")
+    return given / hidden
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What each standing earns one role; a response that passed earns its score, unless that is zero."""
+
+    zero: float = 0.0
+    """Passed with a score of exactly 0: a valid task that nobody learns from."""
+    failed: float = NOT_PASSING
+    malformed: float = FORMAT_ERROR
+    unpaid: float = UNFORESEEABLE
+
+
+PAPER = Scale()
+"""Both roles (paper eq. 6)."""
+
+SCALES: Mapping[Preset, Mapping[Role, Scale]] = {
+    "paper": {Role.PROPOSE: PAPER, Role.SOLVE: PAPER},
+    "reference": {
+        # Its zero learnability counts as not passing, and whatever is no valid task as broken format.
+        Role.PROPOSE: Scale(zero=NOT_PASSING, failed=FORMAT_ERROR),
+        Role.SOLVE: PAPER,
+    },
+}
+"""What a response earns by preset and role: the paper's text, or what its public code does instead."""
+
+
+def composite(standing: Standing, score: float, scale: Scale = PAPER) -> float | None:
+    """The reward of one response, of either role (paper eq. 6); None if it leaves the batch.
+
+    `score` counts only where the standing is PASSED. Raises ValueError if it then is no finite number.
+
+    >>> composite(Standing.PASSED, 0.875), composite(Standing.MALFORMED, 0.875), composite(Standing.VOID, 0.875)
+    (0.875, -1.0, None)
+    """
+    match standing:
+        case Standing.PASSED:
+            if not math.isfinite(score):
+                raise ValueError(f"a score of {score} cannot be trained on: pass a finite number")
+            return score if score else scale.zero
+        case Standing.FAILED:
+            return scale.failed
+        case Standing.MALFORMED:
+            return scale.malformed
+        case Standing.UNPAID:
+            return scale.unpaid
+        case Standing.VOID:
+            return None
+        case _:
+            assert_never(standing)
