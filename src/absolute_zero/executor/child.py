@@ -19,7 +19,6 @@ from absolute_zero.executor.region import CONTINUE, FRAMES, HEAD, LEFT, LEFT_AT,
 from absolute_zero.executor.residue import leaves_residue
 from absolute_zero.executor.world import Sink, TooMuchPrinted
 
-ALONE, TOGETHER = b"\1", b"\0"
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 # Captured before any program can replace them.
@@ -31,17 +30,25 @@ _modules, _slice, _NAME = sys.modules, str.__getitem__, slice(0, 80)
 
 _OUR_FRAMES = 7
 """Frames below a program's module level; given back, so that its recursion limit is what Python's is."""
-_QUICK_CHARACTERS, _QUICK_NANOSECONDS = 8_192, 20_000_000
-"""What a batch compiles for a program; more of it is charged to the program, in its own child."""
+_QUICK_BYTES, _QUICK_NANOSECONDS = 16_384, 20_000_000
+"""What a batch prepares of an order; more of it is charged to the program, in its own child."""
 
 
-def prepare(program: str) -> bytes:
-    """The program compiled and marshalled, after a byte that says whether its inputs may share a process.
+def prepare(order: protocol.Order) -> bytes:
+    """The program compiled and its inputs read, marshalled: whether its inputs may share a process, the code, and
+    for each input its arguments, or None where it is no argument list of literals.
 
-    Every run goes by way of marshal, wherever it was compiled: a frozen set in the code must not differ.
+    Every run goes by way of marshal, wherever this was done: the order of a set in the code must not differ.
     """
-    code = _compile(program, "<program>", "exec", 0, True)
-    return (ALONE if leaves_residue(code) else TOGETHER) + _dump(code)
+    code = _compile(order.program, "<program>", "exec", 0, True)
+    return _dump((leaves_residue(code), code, [_read(text) for text in order.inputs]))
+
+
+def _read(text: str) -> Arguments | None:
+    try:
+        return _read_arguments(text)
+    except values.Unreadable:
+        return None
 
 
 class Runner:
@@ -61,11 +68,10 @@ class Runner:
             _exit(98)
         at = FRAMES
         for order in orders:
-            program = protocol.unpack_order(bytes(order)).program
             start, code = _cpu(), b""
             try:
-                if _length(program) <= _QUICK_CHARACTERS:
-                    code = prepare(program)
+                if _length(order) <= _QUICK_BYTES:
+                    code = prepare(protocol.unpack_order(bytes(order)))
             except BaseException:  # the program's own child will meet it again, and say so
                 code = b""
             if _cpu() - start > _QUICK_NANOSECONDS:
@@ -88,9 +94,13 @@ class Runner:
 
     def work(self, order: protocol.Order, prepared: bytes, done: int) -> None:
         """A frame for each input, or `leave`."""
-        inputs = [_read(text) for text in order.inputs[done:]]  # all of them, before any foreign code runs
-        at, alone, code = FRAMES, False, None
-        for index, arguments in enumerate(inputs):
+        broken, code = None, None
+        try:  # all inputs are read before any foreign code runs
+            alone, code, inputs = _load(prepared or prepare(order))
+        except BaseException as error:  # it does not compile: every input that can be read meets the same error
+            alone, inputs, broken = False, [_read(text) for text in order.inputs], error
+        at = FRAMES
+        for index, arguments in enumerate(inputs[done:]):
             if index and alone:
                 self.leave(CONTINUE)
             HEAD.pack_into(self.region, 0, index + 1, 0, self.used)
@@ -101,8 +111,7 @@ class Runner:
             verdict, value, detail, result = protocol.VALUE, "", "", None
             try:
                 if code is None:
-                    prepared = prepared or prepare(order.program)
-                    alone, code = prepared[:1] == ALONE, _load(prepared[1:])
+                    raise broken or RuntimeError
                 result = self.call(code, *arguments, order.flags)
                 _set_limit(1_000)
                 value = _canonical(result, order.output_bytes)
@@ -143,14 +152,6 @@ class Runner:
 _KEPT: list[object] = []
 
 
-def _read(text: str) -> Arguments | None:
-    """The arguments an input stands for; None where it is no argument list of literals."""
-    try:
-        return _read_arguments(text)
-    except values.Unreadable:
-        return None
-
-
 def _classify(error: BaseException) -> tuple[int, str]:
     """Verdict and detail of what was raised; no code of the program runs."""
     kind = _type(error)
@@ -171,6 +172,6 @@ def rehearse(runner: Runner) -> None:
     order = protocol.Order(program, ["1", "'a'"], 1.0, 256, 65_536, 0)
     packed = protocol.pack_orders([order])[4:]
     for _ in range(20):
-        runner.work(protocol.unpack_order(packed), prepare(program), 0)
+        runner.work(protocol.unpack_order(packed), prepare(order), 0)
     runner.used = 0
     _modules.pop("program", None)
