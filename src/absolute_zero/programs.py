@@ -12,7 +12,7 @@ import re
 import threading
 import warnings
 
-from absolute_zero.values import MAX_TEXT, Unreadable
+from absolute_zero.values import MAX_TEXT, Unreadable, tree_of
 
 MAX_OPEN = 60  # brackets inside each other: the parser goes some 25 calls deeper on each
 MAX_PATH = 256  # marks on a path of the tree: a visitor with two frames a node stays below 1,000
@@ -26,8 +26,8 @@ def _string(q: str) -> str:
     return (
         rf"((?<!\w)(?:[fFtT][rR]?|[rR][fFtT])(?={q})"
         rf"(?:{q}(?!{q * 2})(?:[^{{}}\\{q}\n]++|\\[^\n]|\{{\{{|\}}\}}|{field})*{q}|[\s\S]*))"
-        rf"|{q * 3}(?:[^\\{q}]++|\\[\s\S]|{q}(?!{q * 2}))*(?:{q * 3}|\Z)"
-        rf"|{q}(?!{q * 2})(?:[^\\{q}\n]++|\\[\s\S])*(?:{q}|(?=\n)|\Z)"
+        rf"|{q * 3}(?:[^\\{q}]++|\\(?:[\s\S]|\Z)|{q}(?!{q * 2}))*+(?:{q * 3}|\Z)"
+        rf"|{q}(?!{q * 2})(?:[^\\{q}\n]++|\\(?:[\s\S]|\Z))*+(?:{q}|(?=\n)|\Z)"
     )
 
 
@@ -53,10 +53,10 @@ def parse_program(text: str) -> ast.Module:
                 "\n" + text.replace("\r", "\n"))
             _check_paths(_MARK.findall(lines))
         if _WARNED.search(text) is None:
-            return ast.parse(text)
+            return tree_of(text, "exec")
         with _FILTERS, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text)
+            return tree_of(text, "exec")
     except Exception as error:
         raise Unreadable(" ".join(str(error).split()) or "not readable") from None
 

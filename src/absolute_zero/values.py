@@ -15,6 +15,7 @@ what is imported here.
 import builtins
 import re
 from _ast import Add, BinOp, Call, Constant, Dict, List, Name, Set, Sub, Tuple, UAdd, UnaryOp, USub, expr
+from _thread import RLock
 from itertools import islice
 from math import isclose
 
@@ -41,6 +42,7 @@ NAN = float("nan")  # the one nan: every nan that is read is this object, so con
 __builtins__ = dict(vars(builtins))
 _compile: "Any" = compile
 _type: "Any" = type
+_PARSER = RLock()
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
 _INT_BOUND = 10**MAX_DIGITS
 
@@ -102,7 +104,7 @@ def read(text: str) -> Value:
     """
     try:
         _scan(text)
-        return _value(_compile(text.strip(" \t\f\r\n"), "<literal>", "eval", _ONLY_AST, True).body)
+        return _value(tree_of(text.strip(" \t\f\r\n"), "eval").body)
     except Exception as error:  # there is no closed list of what the parser raises on odd text
         raise Unreadable(" ".join(str(error).split()) or "not readable") from None
 
@@ -115,12 +117,27 @@ def read_arguments(text: str) -> tuple[tuple[Value, ...], dict[str, Value]]:
     try:
         _scan(text)
         # The newline ends a last comment. Text that closes our bracket leaves a tree that is no call of `f`.
-        call = _compile(f"f({text}\n)", "<literal>", "eval", _ONLY_AST, True).body
+        call = tree_of(f"f({text}\n)", "eval").body
         if not isinstance(call, Call) or not isinstance(call.func, Name):
             raise Unreadable("not an argument list")
         return tuple([_value(argument) for argument in call.args]), _keywords(call)
     except Exception as error:
         raise Unreadable(" ".join(str(error).split()) or "not readable") from None
+
+
+def tree_of(text: str, mode: str) -> "Any":
+    """The tree of a text that has passed a scan.
+
+    CPython counts the depth of the tree it is making for all threads together: where a garbage collection lets
+    another thread in, both can end in SystemError. So ours take turns, and try again after anybody else's.
+    """
+    for _ in range(16):
+        try:
+            with _PARSER:
+                return _compile(text, "<text>", mode, _ONLY_AST, True)
+        except SystemError:
+            continue
+    raise Unreadable("the parser was disturbed by other threads")
 
 
 def _keywords(call: Call) -> dict[str, Value]:

@@ -70,7 +70,11 @@ def test_no_number_is_in_two_tables() -> None:
         ("clone", (17,), seccomp.KILL),
         ("clone", (0x10000 | 0x900,), EAGAIN),
         ("clone3", (0, 0), ENOSYS),
-        ("futex", (0, 0), seccomp.ALLOW),
+        ("futex", (0, 0, 0, 0), seccomp.ALLOW),
+        ("futex", (0, 0 | 128, 0, 0x7FFF_0000), seccomp.errno_action(110)),  # with a time limit
+        ("futex", (0, 9 | 128 | 256, 0, 4096), seccomp.errno_action(110)),
+        ("futex", (0, 1 | 128, 0, 4096), seccomp.ALLOW),  # the wakes ignore it
+        ("futex", (0, 10, 0, 4096), seccomp.ALLOW),
         ("futex", (0, 1 | 128), seccomp.ALLOW),
         ("futex", (0, 9 | 128 | 256), seccomp.ALLOW),
         ("futex", (0, 10), seccomp.ALLOW),

@@ -16,7 +16,7 @@ from absolute_zero import values
 from absolute_zero.executor import protocol
 from absolute_zero.executor.protocol import FRAME
 from absolute_zero.executor.region import CONTINUE, FRAMES, HEAD, LEFT, LEFT_AT, SIZE
-from absolute_zero.executor.residue import leaves_residue
+from absolute_zero.executor.residue import forget, leaves_residue
 from absolute_zero.executor.world import Sink, TooMuchPrinted
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -30,6 +30,7 @@ _modules, _slice, _NAME = sys.modules, str.__getitem__, slice(0, 80)
 
 _OUR_FRAMES = 7
 """Frames below a program's module level; given back, so that its recursion limit is what Python's is."""
+NO_WALL = 98  # exit status
 _QUICK_BYTES, _QUICK_NANOSECONDS = 16_384, 20_000_000
 """What a batch prepares of an order; more of it is charged to the program, in its own child."""
 
@@ -55,7 +56,7 @@ class Runner:
     """Runs one order in the child it was forked into."""
 
     def __init__(self, region: Any, sink: Sink, syscall: Callable[..., int]) -> None:
-        self.region, self.sink, self.syscall, self.used = region, sink, syscall, 0
+        self.region, self.sink, self.syscall = region, sink, syscall
 
     def leave(self, reason: int) -> None:
         """Stop before the end, and say why; never returns."""
@@ -63,56 +64,65 @@ class Runner:
         _exit(0)
 
     def compile(self, orders: Sequence[memoryview], wall: Callable[[], int] | None) -> None:
-        """Put up the wall, compile a batch of programs, and leave; never returns."""
-        if wall is not None and wall() != 0:
-            _exit(98)
-        at = FRAMES
-        for order in orders:
-            start, code = _cpu(), b""
-            try:
-                if _length(order) <= _QUICK_BYTES:
-                    code = prepare(protocol.unpack_order(bytes(order)))
-            except BaseException:  # the program's own child will meet it again, and say so
-                code = b""
-            if _cpu() - start > _QUICK_NANOSECONDS:
-                code = b""
-            if at + 4 + _length(code) > SIZE:
-                break
-            self.region[at : at + 4 + _length(code)] = _length(code).to_bytes(4, "little") + code
-            at += 4 + _length(code)
-        _exit(0)
+        """Put up the wall, prepare a batch of orders, and leave; never returns."""
+        try:
+            if wall is not None and wall() != 0:
+                _exit(NO_WALL)
+            at = FRAMES
+            for order in orders:
+                start, prepared = _cpu(), b""
+                try:
+                    if _length(order) <= _QUICK_BYTES:
+                        prepared = prepare(protocol.unpack_order(bytes(order)))
+                except BaseException:  # the program's own child will meet it again, and say so
+                    prepared = b""
+                if _cpu() - start > _QUICK_NANOSECONDS:
+                    prepared = b""
+                if at + 4 + _length(prepared) > SIZE:
+                    break
+                self.region[at : at + 4 + _length(prepared)] = _length(prepared).to_bytes(4, "little") + prepared
+                at += 4 + _length(prepared)
+        finally:
+            _exit(0)
 
     def run(self, order: memoryview, prepared: memoryview, done: int, wall: Callable[[], int] | None) -> None:
         """Put up the wall, run the inputs that are not `done`, and leave; never returns.
 
-        Compiles the program unless it comes `prepared`.
+        Compiles the program and reads the inputs unless that comes `prepared`.
         """
-        if wall is not None and wall() != 0:
-            _exit(98)
-        self.work(protocol.unpack_order(bytes(order)), bytes(prepared), done)
-        _exit(0)
+        try:
+            if wall is not None and wall() != 0:
+                _exit(NO_WALL)
+            self.work(protocol.unpack_order(bytes(order)), bytes(prepared), done)
+        finally:
+            _exit(0)
 
     def work(self, order: protocol.Order, prepared: bytes, done: int) -> None:
         """A frame for each input, or `leave`."""
-        broken, code = None, None
-        try:  # all inputs are read before any foreign code runs
-            alone, code, inputs = _load(prepared or prepare(order))
-        except BaseException as error:  # it does not compile: every input that can be read meets the same error
-            alone, inputs, broken = False, [_read(text) for text in order.inputs], error
+        ready: tuple[bool, Any, Any] = _load(prepared) if prepared else (False, None, None)
+        alone, code, inputs = ready
         at = FRAMES
-        for index, arguments in enumerate(inputs[done:]):
+        for index in range(_length(order.inputs) - done):
             if index and alone:
                 self.leave(CONTINUE)
-            HEAD.pack_into(self.region, 0, index + 1, 0, self.used)
+            # Two phases for each input, reading and running, each with its own start.
+            HEAD.pack_into(self.region, 0, 2 * index + 1, 0, _cpu())
+            arguments: Arguments | None = inputs[done + index] if inputs else _read(order.inputs[done + index])
+            start = _cpu()
+            HEAD.pack_into(self.region, 0, 2 * index + 2, 0, start)
             if arguments is None:
-                at = self.commit(at, protocol.INVALID_INPUT, "", "")
+                at = self.commit(at, protocol.INVALID_INPUT, "", "", start)
                 continue
             self.sink.left = order.output_bytes
-            verdict, value, detail, result = protocol.VALUE, "", "", None
+            verdict, value, detail = protocol.VALUE, "", ""
+            result: object = None
             try:
-                if code is None:
-                    raise broken or RuntimeError
-                result = self.call(code, *arguments, order.flags)
+                if code is None:  # by way of marshal here too: see `prepare`
+                    code = _load(_dump(_compile(order.program, "<program>", "exec", 0, True)))
+                    alone = leaves_residue(code)
+                if index:
+                    forget(code)
+                result = self.call(code, arguments[0], arguments[1], order.flags)
                 _set_limit(1_000)
                 value = _canonical(result, order.output_bytes)
             except BaseException as error:
@@ -121,7 +131,7 @@ class Runner:
                 value = ""
             if verdict == protocol.MEMORY and index:  # an earlier input may have left the memory full
                 self.leave(CONTINUE)
-            at = self.commit(at, verdict, value, detail)
+            at = self.commit(at, verdict, value, detail, start)
             if alone:  # no finaliser of the program's ever runs here
                 _KEPT.append(result)
 
@@ -136,7 +146,7 @@ class Runner:
             raise NameError("f")
         return module.__dict__["f"](*positional, **keywords)
 
-    def commit(self, at: int, verdict: int, value: str, detail: str) -> int:
+    def commit(self, at: int, verdict: int, value: str, detail: str, start: int) -> int:
         """Write a frame; where it ends. Leaves when there is no room: too large only if it stood alone."""
         text, name = value.encode("utf-8"), detail.encode("utf-8", "replace")[:160]
         end = at + FRAME.size + _length(text) + _length(name)
@@ -144,8 +154,7 @@ class Runner:
             self.leave(CONTINUE)
         body = at + FRAME.size
         self.region[body:end] = text + name
-        self.used = _cpu()
-        FRAME.pack_into(self.region, at, verdict + 1, _length(text), _length(name), self.used)
+        FRAME.pack_into(self.region, at, verdict + 1, _length(text), _length(name), _cpu() - start)
         return end
 
 
@@ -173,5 +182,4 @@ def rehearse(runner: Runner) -> None:
     packed = protocol.pack_orders([order])[4:]
     for _ in range(20):
         runner.work(protocol.unpack_order(packed), prepare(order), 0)
-    runner.used = 0
     _modules.pop("program", None)

@@ -14,8 +14,9 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, cast
 
 from absolute_zero.executor.canaries import LEVELS, Proof, level_of
 from absolute_zero.executor.lane import MAX_PROGRAM, Lane, StartFailure, ZygoteProcess
@@ -29,8 +30,8 @@ LADDER = (
     (),
 )
 """Walls to try, best first. The level each comes to is for the canaries to say."""
-BATCH = 32
-"""Jobs per message to a zygote: enough to amortise it, few enough to share the work out evenly."""
+BATCH, BATCH_INPUTS, BATCH_CHARACTERS = 32, 256, 4 << 20
+"""Jobs, inputs and text per message to a zygote: enough to amortise it, little enough to share out evenly."""
 
 
 class Report(NamedTuple):
@@ -70,7 +71,7 @@ class Sandbox:
         if workers is not None and workers < 1:
             raise SandboxError(f"workers is {workers}; it must be at least 1")
         self._without = tuple(_without_rules)
-        self._closed = False
+        self._closed, self._owner = False, os.getpid()
         self._door = threading.Lock()  # between `run` and `close`: no batch may come after the last word
         self._work: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._nursery = ThreadPoolExecutor(1, "sandbox-nursery")
@@ -142,8 +143,10 @@ class Sandbox:
     def _serve(self, lane: Lane) -> None:
         """One lane's thread: batches from the common queue until the sandbox closes."""
         while (batch := self._work.get()) is not None:
+            if not batch.done.set_running_or_notify_cancel():
+                continue
             try:
-                batch.done.set_result(lane.run(batch.jobs))
+                batch.done.set_result(lane.run([part.job for part in batch.parts]))
             except BaseException as error:  # a fault of ours: the caller of `run` must see it
                 batch.done.set_exception(error)
         lane.close()
@@ -151,24 +154,29 @@ class Sandbox:
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Run jobs; outcomes in the same order.
 
-        Raises ValueError for limits that make no sense and SandboxError when closed; nothing for what the
-        programs do.
+        Raises TypeError and ValueError for jobs that make no sense, and SandboxError when closed or in a forked
+        process; nothing for what the programs do.
         """
+        jobs = list(jobs)
         for job in jobs:
-            _check_limits(job)
-        runnable = [index for index, job in enumerate(jobs) if len(job.program) <= MAX_PROGRAM]
-        outcomes = [Outcome((Result(Verdict.INVALID_INPUT),) * len(job.inputs)) for job in jobs]
-        size = max(1, min(BATCH, len(runnable) // (4 * len(self._lanes))))
-        batches = [_Batch(chunk, [jobs[at] for at in chunk], Future()) for chunk in _chunks(runnable, size)]
+            _check(job)
+        if self._owner != os.getpid():
+            raise SandboxError("a sandbox does not survive a fork of its owner; make a new one in this process")
+        results: list[list[Result]] = [[Result(Verdict.INVALID_INPUT)] * len(job.inputs) for job in jobs]
+        batches = [_Batch(parts, Future()) for parts in _batches(_parts(jobs), len(self._lanes))]
         with self._door:
             if self._closed:
                 raise SandboxError("this sandbox is closed; make a new one")
             for batch in batches:
                 self._work.put(batch)
-        for batch in batches:
-            for index, outcome in zip(batch.places, batch.done.result(), strict=True):
-                outcomes[index] = outcome
-        return outcomes
+        try:
+            for batch in batches:
+                for part, outcome in zip(batch.parts, batch.done.result(), strict=True):
+                    results[part.place][part.start : part.start + len(outcome.results)] = outcome.results
+        finally:  # interrupted: what has not begun need not
+            for batch in batches:
+                batch.done.cancel()
+        return [Outcome(tuple(of_job)) for of_job in results]
 
     def pids(self) -> list[int]:
         """Process ids of the zygotes (and of the processes that reap them), as seen from here."""
@@ -198,9 +206,16 @@ class Sandbox:
         self.close()
 
 
+class _Part(NamedTuple):
+    """Some inputs of one job."""
+
+    place: int
+    start: int
+    job: Job
+
+
 class _Batch(NamedTuple):
-    places: list[int]
-    jobs: list[Job]
+    parts: list[_Part]
     done: "Future[list[Outcome]]"
 
 
@@ -210,11 +225,39 @@ def usable_cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _chunks(items: list[int], size: int) -> Iterator[list[int]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
+def _parts(jobs: Sequence[Job]) -> Iterator[_Part]:
+    """Jobs in pieces of at most `BATCH_INPUTS` inputs; a program over its bound has none, and is not run."""
+    for place, job in enumerate(jobs):
+        if len(job.program) > MAX_PROGRAM:
+            continue
+        for start in range(0, len(job.inputs), BATCH_INPUTS):
+            inputs = job.inputs[start : start + BATCH_INPUTS]
+            yield _Part(place, start, job if len(inputs) == len(job.inputs) else replace(job, inputs=inputs))
 
 
-def _check_limits(job: Job) -> None:
+def _batches(parts: Iterator[_Part], lanes: int) -> Iterator[list[_Part]]:
+    """Pieces in batches that all lanes can share, bounded in number, inputs and text: so is a zygote's memory."""
+    waiting = list(parts)
+    most = max(1, min(BATCH, len(waiting) // (4 * lanes)))
+    batch: list[_Part] = []
+    inputs = text = 0
+    for part in waiting:
+        size = len(part.job.program) + sum(map(len, part.job.inputs))
+        if batch and (
+            len(batch) == most or inputs + len(part.job.inputs) > BATCH_INPUTS or text + size > BATCH_CHARACTERS
+        ):
+            yield batch
+            batch, inputs, text = [], 0, 0
+        batch.append(part)
+        inputs, text = inputs + len(part.job.inputs), text + size
+    if batch:
+        yield batch
+
+
+def _check(job: Job) -> None:
+    texts: list[object] = [job.program, *job.inputs]
+    if isinstance(cast(object, job.inputs), str) or not all(isinstance(text, str) for text in texts):
+        raise TypeError("program is a str and inputs a tuple of str, the texts of argument lists")
     if not 0 < job.cpu_seconds <= 3_600:
         raise ValueError(f"cpu_seconds is {job.cpu_seconds}; it must be over 0 and at most 3600")
     if not 1 <= job.memory_mb <= 1 << 20:

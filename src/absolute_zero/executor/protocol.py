@@ -26,6 +26,11 @@ NAMES = ("value", "error", "invalid input", "unserialisable", "too large", "memo
          "crash", "exited", "nondeterministic", "infrastructure", "another world")  # fmt: skip
 
 
+def patience(cpu_seconds: float) -> float:
+    """Wall seconds that the zygote gives one input, as a backstop; the supervisor gives a little more."""
+    return 10 + 30 * cpu_seconds
+
+
 class Broken(Exception):
     """The other side is gone or speaks nonsense."""
 

@@ -1,9 +1,9 @@
 """The region of memory through which a child reports: written by the child, read once it is dead.
 
-Layout: `started` (u32, inputs begun), `left` (u32, why it stopped before the end), `since` (u64, processor
-nanoseconds when the current input began), then from `FRAMES` on one frame per finished input: code + 1, length
-of value and of detail (u32 each), processor nanoseconds used so far (u64), value, detail. A child that compiles
-leaves (u32 length, prepared program) instead, one after the other.
+Layout: `started` (u32, phases begun: an input is read, then run), `left` (u32, why it stopped before the end),
+`since` (u64, processor nanoseconds when the current phase began), then from `FRAMES` on one frame per finished
+input: code + 1, length of value and of detail (u32 each), processor nanoseconds it took (u64), value, detail. A
+child that compiles leaves (u32 length, prepared order) instead, one after the other.
 
 The reader believes a child only as far as what it left is well formed.
 """
@@ -12,7 +12,7 @@ import struct
 import sys
 from mmap import mmap
 
-from absolute_zero.executor.protocol import FRAME, MEMORY
+from absolute_zero.executor.protocol import FRAME, MEMORY, TIMEOUT
 
 SIZE = 8 << 20
 """Bytes of address space; pages exist only where a child wrote."""
@@ -33,22 +33,23 @@ def wipe(region: mmap) -> None:
         region[:] = bytes(SIZE)
 
 
-def settle(region: mmap, expected: int, seconds: float) -> tuple[int, int, float, bool]:
+def settle(region: mmap, expected: int, seconds: float, limit: float) -> tuple[int, int, float, bool]:
     """Walk what a dead child left, without reading it.
 
     Returns how many frames are well formed, where they end, the seconds they account for, and whether something
-    else follows them. The time in each frame becomes what its input took; the kernel's total bounds the claims.
+    else follows them. The kernel's total bounds the times claimed; an input that took over its limit between two
+    looks at it has timed out.
     """
-    at, count, before, total = FRAMES, 0, 0, int(seconds * 1e9)
+    at, count, left, most = FRAMES, 0, int(seconds * 1e9), int(limit * 1e9)
     while count < expected and at + FRAME.size <= SIZE:
         code, size, detail_size, used = FRAME.unpack_from(region, at)
         end = at + FRAME.size + size + detail_size
         if code == 0 or code > MEMORY + 1 or end > SIZE:
-            return count, at, before / 1e9, code != 0
-        until = max(before, min(used, total))
-        FRAME.pack_into(region, at, code, size, detail_size, until - before)
-        at, count, before = end, count + 1, until
-    return count, at, before / 1e9, False
+            return count, at, seconds - left / 1e9, code != 0
+        used = min(used, left)
+        FRAME.pack_into(region, at, code if used <= most else TIMEOUT + 1, size, detail_size, used)
+        at, count, left = end, count + 1, left - used
+    return count, at, seconds - left / 1e9, False
 
 
 def find_codes(region: mmap, expected: int) -> list[tuple[int, int]]:

@@ -1,14 +1,17 @@
 """Could a program leave something behind for the next input in the same process?
 
 One child runs all inputs of a program, because a fork costs more than the program. That is only fair if no input
-can see another's traces: a verdict must be the one the input would get alone. So sharing is for programs that
-show, in their code, that they cannot: whatever this cannot vouch for gets a child per input, which costs time
-and nothing else. Runs in the child before any foreign code does.
+can see another's traces: a verdict must be the one the input would get alone. So sharing is for programs whose
+code shows no way to: whatever this cannot vouch for gets a child per input, which costs time and nothing else.
+Not promised: that no way is left; relative addresses of objects, for one, differ with company. Runs in the child before
+any foreign code does.
 """
 
 import math
 import opcode
+import re
 import sys
+import typing
 from types import CodeType
 
 # What of these modules a program may use and still share: functions of their arguments, and types.
@@ -25,7 +28,7 @@ _PURE: dict[str, frozenset[str]] = {
         "math": " ".join(name for name in dir(math) if not name.startswith("_")),
         "operator": "add and_ concat contains countOf eq floordiv ge gt itemgetter le lshift lt matmul mod mul ne neg "
         "not_ or_ pos pow rshift sub truediv xor",
-        "re": "A ASCII DOTALL I IGNORECASE M MULTILINE S VERBOSE X compile escape findall finditer fullmatch match "
+        "re": "A ASCII DOTALL I IGNORECASE M MULTILINE S VERBOSE X escape findall finditer fullmatch match "
         "search split sub subn",
         "string": "ascii_letters ascii_lowercase ascii_uppercase digits hexdigits octdigits printable punctuation "
         "whitespace capwords",
@@ -38,7 +41,7 @@ _PURE: dict[str, frozenset[str]] = {
 _BEHIND = ("_", "gi_", "f_", "tb_", "cr_", "ag_", "co_")
 _DOORS = frozenset(
     "exec eval compile globals vars locals setattr delattr getattr open type object super input breakpoint "
-    "register modules sys builtins".split()
+    "register modules sys builtins format format_map id".split()
 )
 _STORES = frozenset(opcode.opmap[name] for name in ("STORE_ATTR", "DELETE_ATTR", "MATCH_CLASS"))
 _IMPORT, _EXTENDED = opcode.opmap["IMPORT_NAME"], opcode.EXTENDED_ARG
@@ -60,9 +63,20 @@ def leaves_residue(code: CodeType) -> bool:
     )
 
 
-def _gather(code: CodeType, names: set[str], imports: set[str]) -> bool:
+def forget(code: CodeType) -> None:
+    """Empty the caches of modules that a program which shares has used: their keys mix up 2, 2.0 and True."""
+    if "re" in code.co_names:
+        re.purge()
+    if "typing" in code.co_names:
+        for cleanup in getattr(typing, "_cleanups", ()):
+            cleanup()
+
+
+def _gather(code: CodeType, names: set[str], imports: set[str], nested: bool = False) -> bool:
     """Collect all names and imports; False as soon as something rules sharing out."""
     body, extended = code.co_code, 0
+    if nested and _IMPORT in body[::2]:  # `forget` looks for imports at the top
+        return False
     if not _STORES.isdisjoint(body[::2]) or (code.co_flags & _GENERATORS and code.co_name != "<genexpr>"):
         return False
     for name in code.co_names:
@@ -75,4 +89,4 @@ def _gather(code: CodeType, names: set[str], imports: set[str]) -> bool:
             if body[at] == _IMPORT:
                 imports.add(code.co_names[argument])
             extended = argument if body[at] == _EXTENDED else 0
-    return all(_gather(part, names, imports) for part in code.co_consts if type(part) is CodeType)
+    return all(_gather(part, names, imports, True) for part in code.co_consts if type(part) is CodeType)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 ALLOW = 0x7FFF_0000
 KILL = 0x8000_0000
-EPERM, EAGAIN, ENOSYS = 1, 11, 38
+EPERM, EAGAIN, ENOSYS, ETIMEDOUT = 1, 11, 38, 110
 
 
 def errno_action(number: int) -> int:
@@ -82,7 +82,7 @@ NAMED = {
 
 X32_BIT = 0x4000_0000
 PROT_EXEC, MAP_ANONYMOUS, CLONE_THREAD = 0x4, 0x20, 0x10000
-FUTEX_COMMANDS = (0, 1, 9, 10)  # wait, wake and their bitset forms: all that locks of one process need
+FUTEX_WAITS, FUTEX_WAKES = (0, 9), (1, 10)  # plain and bitset: all that locks of one process need
 
 # Every rule that can be left out in a mutation check; leaving one out opens exactly that door.
 RULES = (*KILLED, *ARGUED, "default", "machine", "x32")
@@ -139,12 +139,13 @@ def _argued(name: str) -> list[Instruction]:
             _argument(0), Instruction(_IF_ANY_BIT, 0, 1, CLONE_THREAD),
             *_ret(errno_action(EAGAIN)), *_ret(KILL),
         ]  # fmt: skip
-    if name == "futex":
+    if name == "futex":  # a wait with a time limit is over at once: nobody dozes through a time limit of ours
         tests = [
-            Instruction(_IF_EQUAL, len(FUTEX_COMMANDS) - index, 0, command)
-            for index, command in enumerate(FUTEX_COMMANDS)
+            *(Instruction(_IF_EQUAL, 7 - place, 0, command) for place, command in enumerate(FUTEX_WAKES)),
+            *(Instruction(_IF_EQUAL, 2 - place, 0, command) for place, command in enumerate(FUTEX_WAITS)),
         ]
-        return [_argument(1), Instruction(_AND, 0, 0, 0x7F), *tests, *_ret(DENY), *_ret(ALLOW)]
+        limited = [_argument(3), Instruction(_IF_EQUAL, 1, 0, 0), *_ret(errno_action(ETIMEDOUT))]
+        return [_argument(1), Instruction(_AND, 0, 0, 0x7F), *tests, *_ret(DENY), *limited, *_ret(ALLOW)]
     return _ret(errno_action(ENOSYS))  # clone3: its flags lie in memory; the C library falls back to clone
 
 

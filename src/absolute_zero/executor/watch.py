@@ -4,6 +4,7 @@ On a busy machine a second of processor time can take many seconds of wall time,
 correct programs.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from absolute_zero.executor.region import HEAD
 
 TICK = 0.02  # seconds between looks at a running child
 STILL, IDLE = 2.0, 0.005  # a child that in so many seconds used less than this share of a core is blocked
+READING = 1_000_000_000  # processor nanoseconds for reading one input
 _clock, _wall = time.clock_gettime_ns, time.monotonic_ns  # the real ones, before the world is furnished
 
 
@@ -26,10 +28,11 @@ class Watch:
 
     def begin(self, pid: int, cpu_seconds: float, inputs: int) -> None:
         """Watch a new child."""
-        self.limit, self.inputs, self.reason = int(cpu_seconds * 1e9), inputs, -1
-        self.started = self.since = self.seen = self.window_cpu = 0
+        self.limit, self.phases, self.reason = int(cpu_seconds * 1e9), 2 * inputs, -1
+        self.patience = int(protocol.patience(cpu_seconds) * 1e9)
+        self.started = self.since = self.seen = self.window_cpu = self.ticks = 0
         self.window_wall = now = _wall()
-        self.deadline = now + int(inputs * (10 + 30 * cpu_seconds) * 1e9)
+        self.deadline = now + self.patience
         self.pid = pid
 
     def tick(self, *_: object) -> None:
@@ -42,19 +45,26 @@ class Watch:
         except OSError:  # gone, or a system without such clocks: then wall time has to do
             used = 0 if sys.platform == "linux" else now - self.window_wall
         started, _, since = HEAD.unpack_from(self.region, 0)
-        if self.started < started <= self.inputs:  # a new input; what the child says of its start is bounded
+        if self.started < started <= self.phases:  # a new phase; what the child says of its start is bounded
+            if started > self.started + 1 or started % 2:
+                self.deadline = now + self.patience
             self.started, self.since = started, min(max(since, self.seen), used)
         self.seen = used
-        if used - self.since > self.limit:
+        # Reading an input is our own doing: a small limit on the program must not end it.
+        limit = max(self.limit, READING) if self.started % 2 else self.limit
+        if used - self.since > limit:
             self.kill(protocol.TIMEOUT)
         elif now > self.deadline:
             self.kill(protocol.BLOCKED)
         elif now - self.window_wall > STILL * 1e9 and sys.platform == "linux":
-            if used - self.window_cpu < IDLE * (now - self.window_wall):
+            # Too few looks in that time: it was the machine that stood still, not the child.
+            if used - self.window_cpu < IDLE * (now - self.window_wall) and self.ticks > STILL / TICK / 2:
                 self.kill(protocol.BLOCKED)
-            self.window_wall, self.window_cpu = now, used
+            self.window_wall, self.window_cpu, self.ticks = now, used, 0
+        self.ticks += 1
 
     def kill(self, reason: int) -> None:
         """Kill the child; the reason becomes the verdict of the input it was at."""
         self.reason = reason
-        os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)

@@ -88,8 +88,9 @@ def _no_terminal(*_: object, **__: object) -> None:
 
 def fake_clocks(seed: int) -> None:
     """Every clock of `time` shows an invented moment, months apart between seeds, and ticks as it is read."""
-    start = 1_614_834_367_000_000_000 + seed * (396 * 86_400 + 5 * 3_600 + 7) * 1_000_000_000
-    reads, tick = itertools.count(), 1_000 * (2 * seed + 1)
+    step = (((396 * 24 + 11) * 60 + 17) * 60 + 7) * 1_000_000_000 + 217_391_043  # no part of a date repeats
+    start = 1_614_834_367_000_000_000 + seed * step
+    reads, tick = itertools.count(seed), 1_000 * (2 * seed + 1) + seed
 
     def nanoseconds(_: object = None) -> int:
         return start + next(reads) * tick

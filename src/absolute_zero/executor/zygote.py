@@ -108,17 +108,22 @@ class Zygote:
             return 1, protocol.INFRASTRUCTURE
         self.watch.begin(pid, cpu_seconds, inputs)
         status, seconds = self.reap(pid)
-        count, end, used, garbled = region.settle(self.region, inputs, seconds)
+        count, end, used, garbled = region.settle(self.region, inputs, seconds, cpu_seconds)
         self.mail.reply.append(memoryview(self.region)[region.FRAMES : end])
         if count == inputs:
             return count, protocol.VALUE
-        [left] = region.LEFT.unpack_from(self.region, region.LEFT_AT)
+        started, left, _ = region.HEAD.unpack_from(self.region, 0)
         verdict, detail = (protocol.TOO_LARGE, b"") if garbled else self.cause(status, left)
+        # A child that claims to have begun inputs it did not finish has used their time: they are not run again.
+        claimed = min((max(started, self.watch.started) + 1) // 2, inputs)
         # After the first input a crash may be an earlier one's doing: what crashes alone has earned it.
-        if count and not garbled and (left == region.CONTINUE or verdict == protocol.CRASH):
+        honest = not garbled and claimed <= count + 1
+        if count and honest and (left == region.CONTINUE or verdict == protocol.CRASH):
             return count, protocol.VALUE
-        self.mail.report(verdict, seconds - used, detail)
-        return count + 1, verdict
+        for _ in range(count, max(claimed, count + 1)):
+            self.mail.report(verdict, seconds - used, detail)
+            used = seconds
+        return max(claimed, count + 1), verdict
 
     def reap(self, pid: int) -> tuple[int, float]:
         """Wait for the child being watched; its status and the processor seconds it used."""
