@@ -2,14 +2,17 @@
 
 import gc
 import os
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from absolute_zero import values
 from absolute_zero.executor import Sandbox
 from absolute_zero.programs import parse_program
 from absolute_zero.types import Job, Result, SandboxError, Verdict
@@ -122,6 +125,23 @@ def test_a_forked_owner_is_told(sandbox: Sandbox) -> None:
             os._exit(7)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+
+
+def test_an_owner_without_standard_streams(tmp_path: Path) -> None:
+    source = Path(values.__file__).resolve().parents[1]
+    body = f"""
+        import os, sys
+        sys.path.insert(0, {str(source)!r})
+        os.closerange(0, 3)
+        from absolute_zero.executor import Sandbox
+        from absolute_zero.types import Job
+        with Sandbox(workers=1) as sandbox:
+            [outcome] = sandbox.run([Job("f = lambda: 5", ("",))])
+        open({str(tmp_path / "said")!r}, "w").write(outcome.results[0].value)
+        os._exit(0)
+        """
+    subprocess.run([sys.executable, "-c", dedent(body)], check=True, timeout=60)
+    assert (tmp_path / "said").read_text() == "5"
 
 
 @pytest.mark.parametrize("job", [Job("def f(x):\n    return x", "12"), Job(b"def f(): pass", ("",))])  # type: ignore[arg-type]

@@ -61,6 +61,12 @@ class ZygoteProcess:
             self.channel, theirs = socket.socketpair()
         except OSError as error:
             raise StartFailure(f"no channel to a sandbox process: {error}") from error
+        low: list[socket.socket] = []
+        while theirs.fileno() <= 2:  # a process without standard streams: their places are taken in the child
+            low.append(theirs)
+            theirs = theirs.dup()
+        for early in low:
+            early.close()
         # From one long-lived thread: the kernel ties the zygote's life to the thread that forked it.
         with theirs:
             try:
