@@ -129,13 +129,10 @@ def _judge(canary: _Canary, reports: Sequence[protocol.Report]) -> Proof:
     """Held if every input came out as expected; the detail names the first that did not."""
     for text, (code, value, detail, _) in zip(canary.inputs, reports, strict=True):
         if not canary.expected & {(code, ""), (code, value or detail)}:
-            return Proof(canary.name, False, f"{text or 'f()'}: {_name(code)} {value or detail}".strip(), canary.wall)
+            shown = f"{text or 'f()'}: {protocol.NAMES[code]} {value or detail}".strip()
+            return Proof(canary.name, False, shown, canary.wall)
     code, value, detail, _ = reports[-1]
-    return Proof(canary.name, True, f"{_name(code)} {value or detail}".strip(), canary.wall)
-
-
-def _name(code: int) -> str:
-    return protocol.NAMES[code]
+    return Proof(canary.name, True, f"{protocol.NAMES[code]} {value or detail}".strip(), canary.wall)
 
 
 def level_of(proofs: Sequence[Proof]) -> str | None:

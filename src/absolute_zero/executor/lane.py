@@ -169,20 +169,22 @@ class Lane:
         """Outcomes in order. Never raises for what a program does or for a zygote that dies."""
         answers = self.ask("A", [_order(job, job.inputs) for job in jobs])
         results = [_translated(job, reports) for job, reports in zip(jobs, answers, strict=True)]
-        self.repeat("B", jobs, results, lambda job: job.deterministic)
+        again = [job.deterministic for job in jobs]
+        self.repeat("B", jobs, results, again)
+        again = [wanted and order_sensitive(job) for job, wanted in zip(jobs, again, strict=True)]
         for name in ("C", "D"):
-            self.repeat(name, jobs, results, lambda job: job.deterministic and order_sensitive(job))
+            self.repeat(name, jobs, results, again)
         return [Outcome(tuple(of_job)) for of_job in results]
 
     def repeat(
-        self, name: str, jobs: Sequence[Job], results: list[list[Result]], wanted: Callable[[Job], bool]
+        self, name: str, jobs: Sequence[Job], results: list[list[Result]], wanted: Sequence[bool]
     ) -> None:
         """Run again, in another zygote and backwards, what gave a value so far; replace what now differs."""
         orders: list[protocol.Order] = []
         places: list[tuple[int, list[int]]] = []
         for at, (job, of_job) in enumerate(zip(jobs, results, strict=True)):
             indices = [index for index, result in enumerate(of_job) if result.verdict is Verdict.VALUE][::-1]
-            if indices and wanted(job):
+            if indices and wanted[at]:
                 orders.append(_order(job, [job.inputs[index] for index in indices]))
                 places.append((at, indices))
         for (at, indices), reports in zip(places, self.ask(name, orders), strict=True):

@@ -15,7 +15,7 @@ FRAME = struct.Struct("<IIIQ")
 """Verdict code + 1, length of value and of detail, processor nanoseconds; value and detail follow."""
 MAX_MESSAGE = 1 << 30
 
-DETERMINISTIC, CANARY, BARE = 1, 2, 4
+CANARY, BARE = 1, 2
 """Flags of a job. CANARY hands the program a `syscall` function; BARE leaves the filter off, for proving the
 second wall. Both are for our own canaries and are set by no `Job`."""
 
