@@ -1,11 +1,13 @@
 """The words of the project: plain frozen values that cross every wall.
 
+In the order of a run: running foreign code; tasks; what a model said; how it fared; what became of a step.
 Standard library only, imports nothing of ours, and holds no behaviour: whoever can read this page can
 read every signature. Failures that are data are values here (`Verdict`, `Refusal`); only faults of the
 caller or of the machine are exceptions (`AbsoluteZeroError` and below), and their text is one line that
 says what to do.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -161,6 +163,152 @@ class Proposal:
     kind: Kind
     job: Job
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An accepted task with its provenance: one row of the buffer and of the store."""
+
+    id: int
+    """Counts the accepted tasks of a run from 1, in the order they were accepted."""
+    problem: Problem
+    step: int
+    """Training steps count from 1; seeding rounds are the numbers up to 0."""
+    references: tuple[int, ...]
+    """Ids of the entries that its prompt showed; 0 is the zero triplet."""
+    normal: str
+    """Digest of the normalised program (`absolute_zero.novelty`)."""
+    key: str
+    """Digest of normalised program and inputs: what may be stored only once per kind."""
+    behaviour: str
+    """Digest of what the program does on its probes: what may be stored only so often per kind."""
+    trials: int = 0
+    """Judged tries when it was accepted, and how many succeeded; 0 of 0 in seeding, which tries nothing."""
+    successes: int = 0
+
+
+# --- what a model said --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to draw completions."""
+
+    temperature: float = 1.0
+    """0 is greedy."""
+    top_p: float = 1.0
+    max_tokens: int = 512
+    """Longest completion, in tokens."""
+    stop: tuple[str, ...] = ("</answer>",)
+    """A completion ends behind the first of these, or at the model's own end of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a policy wrote behind one prompt.
+
+    >>> Completion("2</answer>", tokens=(17, 4), logprobs=(-0.5, -0.1)).cut
+    False
+    """
+
+    text: str
+    """Ends with the stop string if there was one."""
+    tokens: tuple[int, ...]
+    """Every sampled token, an end-of-text token included. Empty only if the prompt was too long to answer."""
+    logprobs: tuple[float, ...]
+    """Natural log of the probability with which the sampler drew each token."""
+    cut: bool = False
+    """It ended at the length limit (or never began): a format error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One completion to learn from: loss term = weight * advantage-weighted token terms (ALGORITHM section 3)."""
+
+    prompt: str
+    completion: Completion
+    advantage: float
+    weight: float = 1.0
+
+
+# --- how it fared -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How one response fared, and why.
+
+    >>> Judgement(Standing.FAILED, reason="wrong").score
+    0.0
+    """
+
+    standing: Standing
+    score: float = 0.0
+    """The role's own reward, in [0, 1]; counts only where the standing is PASSED."""
+    reason: str = ""
+    """One word from a fixed set, so that they can be counted; empty if it passed."""
+    detail: str = ""
+    """One line for a reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One response, of either role, and what became of it."""
+
+    role: Role
+    kind: Kind
+    item: int
+    """Which prompt of its role and kind in this step; the tries of one prompt share it."""
+    attempt: int
+    """Which try of its prompt."""
+    entry: int
+    """Id of the task it solved or became; 0 for a proposal that became none."""
+    prompt: str
+    completion: Completion
+    judgement: Judgement
+    reward: float | None = None
+    """None: it left the batch."""
+    weight: float = 0.0
+    advantage: float = 0.0
+
+
+# --- what became of a step ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One proposal as it came: what was asked with which references, and what was read from the answer."""
+
+    kind: Kind
+    item: int
+    references: tuple[Entry, ...]
+    prompt: str
+    completion: Completion
+    read: Proposal | Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the gate made of a draft."""
+
+    draft: Draft
+    made: Entry | Judgement
+    valid: bool
+    """It ran, the same way twice, to a value: before any question of novelty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Everything that happened in one step, or in one round of seeding (which has rulings only)."""
+
+    number: int
+    rulings: tuple[Ruling, ...]
+    entries: tuple[Entry, ...]
+    """The accepted tasks, with the successes of their trials."""
+    rollouts: tuple[Rollout, ...]
+    """Every response: proposals, trials, practice."""
+    stats: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What the policy reports of its update."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,235 @@
+"""Every setting once: its type, unit, bounds, default, and where the paper speaks of it.
+
+Promises: a Config that exists is whole and consistent; it is frozen, and equal settings give equal JSON. What cannot
+be is refused when it is made, not an hour later. Does not know implementations: names are checked against literals
+here, and a test holds them equal to the tables they name. Floor 0; pydantic.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from absolute_zero.types import Kind, Role
+
+PositiveInt = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Estimator = Literal["trr++", "trr++_token", "reinforce++", "grpo", "dr_grpo", "rloo"]
+PER_PROMPT: frozenset[Estimator] = frozenset(("grpo", "dr_grpo", "rloo"))
+"""Estimators that compare the tries of one prompt, and so need at least two."""
+
+PRESETS: Final[Mapping[str, Mapping[str, Mapping[str, str]]]] = {
+    "reference": {
+        "reward": {"scale": "reference"},
+        "estimator": {"propose": "trr++_token", "solve": "trr++_token"},
+    },
+}
+"""What a preset sets in each section, unless it is given."""
+
+
+class Section(BaseModel):
+    """A table of settings: frozen, and no key that is not there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Propose(Section):
+    """Making tasks (paper section 3.3)."""
+
+    batch: PositiveInt = 64
+    """B: proposals per kind and step; also the tasks per kind that are solved."""
+    references: Annotated[int, Field(ge=0, le=64)] = 6
+    """K: at most so many past triplets are shown. 0 is the ablation without references (paper section 4.3)."""
+    choice: Literal["uniform", "recent", "learnable"] = "uniform"
+    """Which past triplets: any; the newer half; or those that some but not all trials solved (and seeds)."""
+    inputs: Annotated[int, Field(ge=2, le=64)] = 10
+    """N: inputs of an induction task; the first half of the pairs is shown, the rest hidden."""
+    message_characters: Annotated[int, Field(ge=0, le=10_000)] = 300
+    """Longest message of an induction task."""
+
+
+class Solve(Section):
+    """Answering tasks."""
+
+    trials: PositiveInt = 8
+    """n: tries per new task, from which its learnability is estimated (paper eq. 4)."""
+    tries: PositiveInt = 1
+    """Tries per practised task."""
+    reuse_trials: bool = False
+    """Train on the trials of new tasks, and practise only what is missing to B per kind."""
+    lam: Annotated[float, Field(ge=0, le=1000)] = 1.0
+    """lambda: weight of the solver's reward against the proposer's (paper eq. 3)."""
+    induction: Literal["binary", "fraction"] = "binary"
+    """What an induction answer is worth: all hidden pairs or nothing; or the share of them."""
+
+
+class Seeding(Section):
+    """Filling the buffers from the zero triplet, before the first step (paper section 3.3)."""
+
+    factor: PositiveInt = 4
+    """S = factor * B tasks per kind are wanted."""
+    rounds: PositiveInt = 20
+    """At most so many rounds of B proposals per kind. With fewer than B tasks of a kind then, the run stops."""
+
+
+class Buffer(Section):
+    """What is kept at hand for references and practice, and what counts as new."""
+
+    capacity: PositiveInt = 16_384
+    """Entries per kind; beyond it the oldest goes."""
+    per_behaviour: PositiveInt = 3
+    """Stored tasks per kind that behave the same on the probes, or have the same normalised program."""
+    held_out: tuple[str, ...] = ()
+    """JSONL files; the `program` (or `code`) of each row never enters a buffer."""
+
+
+class Reward(Section):
+    """What responses earn (paper section 3.1)."""
+
+    learnability: Literal["paper", "variance", "keep_unsolved"] = "paper"
+    """From the success rate s: 1 - s, but 0 at 0 and 1 (eq. 4); 4 s (1 - s); or 1 - s at 0 as well."""
+    scale: Literal["paper", "reference"] = "paper"
+    """Rewards by standing: the paper's text (eq. 6), or what its public code does."""
+
+
+class Estimators(Section):
+    """Advantage estimators per role (paper section 3.3)."""
+
+    propose: Estimator = "trr++"
+    solve: Estimator = "trr++"
+
+
+class SamplingSection(Section):
+    """How completions are drawn in training."""
+
+    temperature: Annotated[float, Field(gt=0, le=10)] = 1.0
+    """1 is on-policy (paper section 4.1)."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_prompt_tokens: PositiveInt = 6144
+    """A longer prompt is not answered, and leaves the batch."""
+    max_tokens: PositiveInt = 8096
+    """Longest response, in tokens; one that is cut there is a format error."""
+
+
+class Update(Section):
+    """The loss and its optimiser (paper section 3.3 and appendix)."""
+
+    learning_rate: Annotated[float, Field(ge=0, le=1)] = 1e-6
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps over which the learning rate rises linearly from 0."""
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    """AdamW's decays of the first and second moment."""
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
+    clip_low: Share = 0.2
+    """The probability ratio is clipped to at least 1 - clip_low ..."""
+    clip_high: Annotated[float, Field(ge=0, le=100)] = 0.2
+    """... and at most 1 + clip_high."""
+    entropy: Annotated[float, Field(ge=0, le=1)] = 0.001
+    """Coefficient of the entropy bonus."""
+    kl: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Coefficient of the KL divergence to the weights the run began with; 0 keeps no copy of them."""
+    mismatch_cap: Annotated[float, Field(ge=1, le=100)] = 2.0
+    """Bound on pi_learner / pi_sampler, which weighs tokens where the two engines differ."""
+    grad_clip: Annotated[float, Field(gt=0)] = 1.0
+    """Largest norm of the gradient."""
+    epochs: PositiveInt = 1
+    """Updates per step on the same samples."""
+    tokens_per_batch: PositiveInt = 8192
+    """Padded tokens per micro-batch: memory, not the result, depends on it."""
+    checkpoint_activations: bool = False
+    """Recompute activations in the backward pass: less memory, a third more time."""
+
+
+class Model(Section):
+    """Which model, and where it runs."""
+
+    path: str = "embedded"
+    """A folder in Hugging Face's format, a hub name, or `embedded` for the model in the package."""
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    """`auto`: the GPU if there is one."""
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """OpenMP threads of this process on the CPU; 0 chooses by what the machine is doing."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Precision of matrix products; weights are kept in float32. `auto`: bfloat16 where the hardware does it well."""
+
+
+class Sandbox(Section):
+    """Limits on foreign code, each for one input by itself."""
+
+    workers: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Lanes; 0 is one per core."""
+    minimum_level: Literal["weak", "filtered", "sealed"] = "filtered"
+    """Below this level of isolation the run does not start."""
+    cpu_seconds: Annotated[float, Field(ge=0.01, le=3600)] = 1.0
+    """Processor time."""
+    memory_mb: Annotated[int, Field(ge=1, le=1 << 20)] = 256
+    """Memory, in MiB, on top of what the bare interpreter takes."""
+
+
+class Store(Section):
+    """What the run database keeps."""
+
+    rollouts: Literal["all", "sample", "none"] = "all"
+    """Every prompt and response; one in sixteen; or none. Tasks, rewards and metrics are always kept."""
+
+
+class Config(Section):
+    """One run. The defaults are the paper's numbers (section 4.1)."""
+
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
+    """Every random choice derives from it."""
+    steps: Annotated[int, Field(ge=0)] = 500
+    preset: Literal["paper", "reference"] = "paper"
+    """`reference`: the rewards and the token-level whitening of the paper's public code, where not set otherwise."""
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = (Kind.DEDUCTION, Kind.ABDUCTION, Kind.INDUCTION)
+    """Kinds of task. Leaving some out is an ablation (paper section 4.3)."""
+    train_roles: Annotated[tuple[Role, ...], Field(min_length=1)] = (Role.PROPOSE, Role.SOLVE)
+    """Roles whose responses are learned from; ["solve"] is the ablation that trains the solver only."""
+    templates: Literal["long", "compact"] = "long"
+    """Prompts for language models, or the few tokens of frame that the embedded model knows."""
+    checkpoint_every: Annotated[int, Field(ge=0)] = 50
+    """Steps between checkpoints; the last step always has one."""
+    model: Model = Model()
+    propose: Propose = Propose()
+    solve: Solve = Solve()
+    seeding: Seeding = Seeding()
+    buffer: Buffer = Buffer()
+    reward: Reward = Reward()
+    estimator: Estimators = Estimators()
+    sampling: SamplingSection = SamplingSection()
+    update: Update = Update()
+    sandbox: Sandbox = Sandbox()
+    store: Store = Store()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, given: object) -> object:
+        """Settings that a preset implies, under those that are given."""
+        if not isinstance(given, dict):
+            return given
+        filled = dict(cast("dict[str, object]", given))
+        for section, implied in PRESETS.get(str(filled.get("preset")), {}).items():
+            own = filled.get(section, {})
+            if isinstance(own, dict):
+                filled[section] = {**implied, **cast("dict[str, object]", own)}
+        return filled
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(set(self.kinds)) < len(self.kinds) or len(set(self.train_roles)) < len(self.train_roles):
+            raise ValueError("kinds and train_roles name each only once")
+        if set(self.kinds) == {Kind.INDUCTION}:
+            raise ValueError("induction takes its programs from the other kinds: add deduction or abduction to kinds")
+        if self.estimator.propose in PER_PROMPT:
+            raise ValueError(
+                f"estimator.propose = {self.estimator.propose!r} compares the tries of a prompt, and a proposal has one:"
+                " use trr++, trr++_token or reinforce++"
+            )
+        if self.estimator.solve in PER_PROMPT and self.solve.tries < 2:
+            raise ValueError(
+                f"estimator.solve = {self.estimator.solve!r} compares the tries of a prompt, and practice has one:"
+                " set solve.tries to 2 or more"
+            )
+        if self.estimator.solve in PER_PROMPT and self.solve.reuse_trials and self.solve.trials < 2:
+            raise ValueError(f"estimator.solve = {self.estimator.solve!r} needs solve.trials of 2 or more")
+        return self
