@@ -222,8 +222,8 @@ class Config(Section):
             raise ValueError("induction takes its programs from the other kinds: add deduction or abduction to kinds")
         if self.estimator.propose in PER_PROMPT:
             raise ValueError(
-                f"estimator.propose = {self.estimator.propose!r} compares the tries of a prompt, and a proposal has one:"
-                " use trr++, trr++_token or reinforce++"
+                f"estimator.propose = {self.estimator.propose!r} compares the tries of a prompt, and a proposal has"
+                " one: use trr++, trr++_token or reinforce++"
             )
         if self.estimator.solve in PER_PROMPT and self.solve.tries < 2:
             raise ValueError(

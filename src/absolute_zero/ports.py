@@ -12,7 +12,16 @@ from typing import Protocol
 
 from absolute_zero.chance import Chance
 from absolute_zero.types import (
-    Completion, Job, Judgement, Kind, Outcome, Problem, Proposal, Sample, Sampling, Triplet,
+    Completion,
+    Job,
+    Judgement,
+    Kind,
+    Outcome,
+    Problem,
+    Proposal,
+    Sample,
+    Sampling,
+    Triplet,
 )  # fmt: skip
 
 

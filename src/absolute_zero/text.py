@@ -352,6 +352,11 @@ def render_program(program: str) -> str:
     return _render(PROGRAM, program)
 
 
+def render_message(message: str) -> str:
+    """A message as it is shown to a solver."""
+    return _render(MESSAGE, message)
+
+
 def render_program_and_input(program: str, argument: str) -> str:
     """An answer that `read_program_and_input` takes apart again."""
     return f"{_render(PROGRAM, program)}\n{_render(INPUT, argument)}"

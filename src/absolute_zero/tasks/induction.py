@@ -1,0 +1,126 @@
+"""Induction: given half of some input and output pairs and a message, which program is behind them? (paper 3.2)"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, final
+
+from absolute_zero import rewards, text
+from absolute_zero.novelty import bound, written
+from absolute_zero.tasks.prompts import Prompts
+from absolute_zero.tasks.triplets import RIGHT, WRONG, Limits, malformed, matches, mint, unusable
+from absolute_zero.types import (
+    Job,
+    Judgement,
+    Kind,
+    Outcome,
+    Problem,
+    Proposal,
+    Refusal,
+    Standing,
+    Triplet,
+    Verdict,
+)  # fmt: skip
+from absolute_zero.values import Unreadable, Unwritable
+
+DISTINCT: Final = 3
+"""A task has at least so many different outputs (or as many as inputs, if those are fewer)."""
+
+_CODE: Final = re.compile(r"`|\b(?:def|lambda|return|import)\b|\w\(|(?<![<>!=])=(?!=)")
+"""What makes a message code: a code span, a keyword that starts code, a call, an assignment."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Induction:
+    """An answer is right if the program gives the hidden half of the pairs, every one; with `fraction`, it is worth
+    the share that it gives. A hidden pair on which it raises or gives nothing is one that it does not give."""
+
+    prompts: Prompts
+    limits: Limits
+    inputs: int = 10
+    """N: how many inputs a proposal has."""
+    message_characters: int = 300
+    fraction: bool = False
+    kind: Kind = field(default=Kind.INDUCTION, init=False)
+
+    def ask(self, references: Sequence[Triplet]) -> str:
+        [reference] = references
+        shown = self.inputs // 2
+        return self.prompts.fill(
+            "propose_induction",
+            program=text.render_program(reference.program),
+            count=str(self.inputs),
+            shown=str(shown),
+            hidden=str(self.inputs - shown),
+            distinct=str(min(DISTINCT, self.inputs)),
+            characters=str(self.message_characters),
+        )
+
+    def read(self, references: Sequence[Triplet], answer: str) -> Proposal | Judgement:
+        [reference] = references
+        parts = text.read_inputs_and_message(answer, self.inputs)
+        if isinstance(parts, Refusal):
+            return malformed(parts)
+        given, message = parts
+        fault = self._fault(reference.program, given, message)
+        if fault is not None:
+            return fault
+        job = self.limits.job(reference.program, [written(one) for one in given], deterministic=True)
+        return Proposal(self.kind, job, " ".join(message.split()))
+
+    def _fault(self, program: str, given: Sequence[str], message: str) -> Judgement | None:
+        """What the proposer could have seen is wrong with its inputs and message."""
+        try:
+            different = {bound(program, one) for one in map(written, given)}
+        except (Unreadable, Unwritable) as error:
+            return Judgement(Standing.FAILED, reason=Verdict.INVALID_INPUT.value, detail=str(error))
+        if len(different) < len(given):
+            detail = f"{len(different)} different inputs, {len(given)} were asked for"
+            return Judgement(Standing.FAILED, reason="repeated_input", detail=detail)
+        if len(message) > self.message_characters:
+            detail = f"{len(message)} characters, at most {self.message_characters}"
+            return Judgement(Standing.FAILED, reason="message_too_long", detail=detail)
+        if found := _CODE.search(message):
+            return Judgement(Standing.FAILED, reason="code_in_message", detail=repr(found[0]))
+        return None
+
+    def mint(self, proposal: Proposal, outcome: Outcome) -> Problem | Judgement:
+        problem = mint(proposal, outcome)
+        if isinstance(problem, Judgement):
+            return problem
+        outputs = len({output for _, output in problem.pairs})
+        if outputs < min(DISTINCT, self.inputs):  # not foreseeable without running it
+            return Judgement(Standing.UNPAID, reason="few_outputs", detail=f"{outputs} different outputs")
+        return problem
+
+    def pose(self, problem: Problem) -> str:
+        shown = problem.pairs[: len(problem.pairs) // 2]
+        pairs = [part for given, output in shown for part in (text.render_input(given), text.render_output(output))]
+        return self.prompts.fill(
+            "solve_induction", message=text.render_message(problem.message), pairs="\n".join(pairs)
+        )
+
+    def judge(self, problem: Problem, answer: str) -> Judgement | Job:
+        program = text.read_program(answer)
+        if isinstance(program, Refusal):
+            return malformed(program)
+        return self.limits.job(program, [given for given, _ in _hidden(problem)])
+
+    def decide(self, problem: Problem, outcome: Outcome) -> Judgement:
+        hidden = _hidden(problem)
+        pairs = list(zip(outcome.results, (gold for _, gold in hidden), strict=True))
+        for result, _ in pairs:
+            if result.verdict is Verdict.INFRASTRUCTURE:
+                return unusable(result)
+        given = sum(matches(result, gold) for result, gold in pairs)
+        if given == len(hidden):
+            return RIGHT
+        if self.fraction and given:
+            return Judgement(Standing.PASSED, rewards.coverage(given, len(hidden)))
+        failed = next((unusable(result) for result, _ in pairs if result.verdict is not Verdict.VALUE), None)
+        return failed or WRONG
+
+
+def _hidden(problem: Problem) -> tuple[tuple[str, str], ...]:
+    return problem.pairs[len(problem.pairs) // 2 :]

@@ -1,0 +1,68 @@
+"""What deduction and abduction have in common: a proposal is a program and one input, and makes one triplet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from absolute_zero import rewards, text, values
+from absolute_zero.executor.guard import guard
+from absolute_zero.executor.judges import judge_deduction
+from absolute_zero.novelty import written
+from absolute_zero.types import Job, Judgement, Kind, Outcome, Problem, Proposal, Refusal, Result, Standing, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a program may use, for each input by itself."""
+
+    cpu_seconds: float = 1.0
+    memory_mb: int = 256
+
+    def job(self, program: str, inputs: Sequence[str], deterministic: bool = False) -> Job:
+        """A job within these limits."""
+        return Job(program, tuple(inputs), deterministic, self.cpu_seconds, self.memory_mb)
+
+
+RIGHT: Final = Judgement(Standing.PASSED, rewards.accuracy(True))
+WRONG: Final = Judgement(Standing.FAILED, rewards.accuracy(False), "wrong")
+INVALID_INPUT: Final = Verdict.INVALID_INPUT.value
+
+
+def malformed(refusal: Refusal) -> Judgement:
+    """A response whose form is broken."""
+    return Judgement(Standing.MALFORMED, reason=refusal.reason, detail=refusal.detail)
+
+
+def read_triplet(kind: Kind, answer: str, limits: Limits) -> Proposal | Judgement:
+    """A proposal of one program and one input. The input is kept as the value it is: comments in it are gone."""
+    parts = text.read_program_and_input(answer)
+    if isinstance(parts, Refusal):
+        return malformed(parts)
+    program, given = parts
+    refusal = guard(program)
+    if refusal is not None:
+        return Judgement(Standing.FAILED, reason=refusal.reason, detail=refusal.detail)
+    try:
+        return Proposal(kind, limits.job(program, [written(given)], deterministic=True))
+    except (values.Unreadable, values.Unwritable) as error:
+        return Judgement(Standing.FAILED, reason=INVALID_INPUT, detail=str(error))
+
+
+def mint(proposal: Proposal, outcome: Outcome) -> Problem | Judgement:
+    """The problem of a proposal whose program gave a value on every input."""
+    for result in outcome.results:
+        if result.verdict is not Verdict.VALUE:
+            return unusable(result)
+    pairs = zip(proposal.job.inputs, (result.value for result in outcome.results), strict=True)
+    return Problem(proposal.kind, proposal.job.program, tuple(pairs), proposal.message)
+
+
+def unusable(result: Result) -> Judgement:
+    """What it means that a program gave no value: nothing, if the machine failed."""
+    void = result.verdict is Verdict.INFRASTRUCTURE
+    return Judgement(Standing.VOID if void else Standing.FAILED, reason=result.verdict.value, detail=result.detail)
+
+
+def matches(result: Result, gold: str) -> bool:
+    """Whether a program gave this value. Compared here, outside the sandbox, on values we built from text."""
+    return result.verdict is Verdict.VALUE and judge_deduction(gold, result.value)
