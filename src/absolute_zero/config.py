@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from absolute_zero.types import Kind, Role
+from absolute_zero.types import Kind, Role, Sampling
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -109,6 +109,11 @@ class SamplingSection(Section):
     """A longer prompt is not answered, and leaves the batch."""
     max_tokens: PositiveInt = 8096
     """Longest response, in tokens; one that is cut there is a format error."""
+
+    @property
+    def drawing(self) -> Sampling:
+        """The part that a policy is told with each call."""
+        return Sampling(self.temperature, self.top_p, self.max_tokens)
 
 
 class Update(Section):
