@@ -7,7 +7,7 @@ there only if there was something to measure. Work grows with the step, never wi
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from absolute_zero.types import Entry, Judgement, Kind, Role, Ruling, Standing, Step
+from absolute_zero.types import Entry, Judgement, Kind, Ruling, Standing, Step
 from absolute_zero.values import read
 
 
@@ -70,13 +70,13 @@ def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return {name: sum(some) / len(some) for name, some in values.items()}
 
 
-def complaint(sizes: Mapping[Kind, int], wanted: int, refused: Sequence[Ruling]) -> str:
+def complaint(short: Mapping[Kind, int], wanted: int, rulings: Sequence[Ruling]) -> str:
     """One line on a model that could not fill its buffers: what is missing, why, two examples, what to do."""
-    short = ", ".join(f"{size} of {wanted} {kind}" for kind, size in sizes.items())
-    made = [(ruling.made.reason, ruling.draft) for ruling in refused if isinstance(ruling.made, Judgement)]
-    reasons = ", ".join(f"{reason} {n}" for reason, n in Counter(reason for reason, _ in made).most_common(6))
-    examples = " and ".join(repr(draft.completion.text[-160:]) for _, draft in made[-2:])
+    missing = ", ".join(f"{size} of {wanted} {kind}" for kind, size in short.items())
+    refused = [(r.made.reason, r.draft.completion.text) for r in rulings if isinstance(r.made, Judgement)]
+    reasons = ", ".join(f"{reason} {n}" for reason, n in Counter(reason for reason, _ in refused).most_common(6))
+    examples = " and ".join(repr(text[-160:]) for _, text in refused[-2:])
     return (
-        f"seeding made only {short} tasks; refusals: {reasons or 'none'}; such as {examples or 'nothing'}:"
-        f" use a model that can write {Role.PROPOSE} answers, or raise seeding.rounds"
+        f"seeding made {missing} tasks; refused: {reasons or 'none seen'}; last ones: {examples or 'none'}:"
+        " raise seeding.rounds, or use a model that can write such tasks"
     )

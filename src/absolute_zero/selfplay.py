@@ -21,7 +21,7 @@ from absolute_zero.config import Config
 from absolute_zero.monitors import complaint, measure
 from absolute_zero.novelty import facts, probes
 from absolute_zero.ports import World
-from absolute_zero.store import Checkpoint, Store
+from absolute_zero.store import Checkpoint, Flag, Store
 from absolute_zero.types import (
     Completion,
     Draft,
@@ -223,20 +223,21 @@ def train(
     """Seed, then train, from wherever the store stands; yields each step once it is stored.
 
     The policy must be what it was after the store's last step. `keep` may save it; what it gives is stored in the
-    same transaction. Raises UserError if seeding leaves less than a batch of some kind.
+    same transaction. Raises UserError if seeding leaves less than a batch of some kind; less than S is a flag.
     """
     buffer = Buffer.fold(store.entries(), cfg, held_out)
     last, wanted = store.last_step(), cfg.seeding.factor * cfg.propose.batch
-    refused: list[Ruling] = []
+    seen: list[Ruling] = []
     for number in range(1 - cfg.seeding.rounds if last is None else last + 1, cfg.steps + 1):
-        if number <= 0 and all(buffer.size(kind) >= wanted for kind in cfg.kinds):
+        short = {kind: buffer.size(kind) for kind in cfg.kinds if buffer.size(kind) < wanted}
+        if number <= 0 and not short:
             continue
-        if number == 1 and (short := [k for k in cfg.kinds if buffer.size(k) < cfg.propose.batch]):
-            raise UserError(complaint({kind: buffer.size(kind) for kind in short}, cfg.propose.batch, refused))
+        flags = [Flag("short_seeding", complaint(short, wanted, seen))] if number == 1 and short else []
+        if flags and min(short.values()) < cfg.propose.batch:
+            raise UserError(flags[0].detail)
         done = step(number, world, buffer, cfg) if number > 0 else seed(number, world, buffer, cfg)
-        if number <= 0:
-            refused += [ruling for ruling in done.rulings if isinstance(ruling.made, Judgement)]
-        store.commit(done, measure(done), checkpoint=keep(done))
+        seen += done.rulings if number <= 0 else ()
+        store.commit(done, measure(done), checkpoint=keep(done), flags=flags)
         yield done
 
 
@@ -245,4 +246,4 @@ def seed(number: int, world: World, buffer: Buffer, cfg: Config) -> Step:
     rulings = gate(number, propose(world, buffer, cfg, Chance(cfg.seed).at(number)), world, buffer)
     entries = tuple(ruling.made for ruling in rulings if isinstance(ruling.made, Entry))
     buffer.add(entries)
-    return Step(number, tuple(rulings), entries, ())
+    return Step(number, tuple(rulings), entries, tuple(pay_proposals(rulings, entries, cfg)))
