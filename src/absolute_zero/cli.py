@@ -76,9 +76,45 @@ def _azr(  # pyright: ignore[reportUnusedFunction]
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Self-play reasoning with zero data. This version holds the executor: a sandboxed Python."""
+    """Self-play reasoning with zero data. This version holds the executor, a sandboxed Python, and the settings."""
     if context.invoked_subcommand is None:
         print(context.get_help())
+
+
+def _train_help(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        from absolute_zero.config import recipes
+
+        print(context.get_help())
+        print("Recipes:")
+        for name, purpose in recipes().items():
+            print(f"  {name:<8} {purpose}")
+        raise typer.Exit
+
+
+# Its help lists the recipes, which are read when it is asked for and not whenever `azr` starts.
+@app.command(add_help_option=False)
+def train(
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="Settings over the recipe's, such as solve.trials=4."),
+    ] = None,
+    recipe: Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="A recipe's name or TOML file.")] = "laptop",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print every setting as a recipe that reads back equal, and stop.")
+    ] = False,
+    _help: Annotated[
+        bool,
+        typer.Option("--help", callback=_train_help, is_eager=True, help="Show this and the recipes, and exit."),
+    ] = False,
+) -> None:
+    """Train a model by self-play. This version reads and shows the settings; training comes with the next one."""
+    from absolute_zero.config import as_toml, load
+
+    config = load(recipe, settings or ())
+    if not dry_run:
+        raise UserError("training comes with the next version; add --dry-run to see what it will be told")
+    print(as_toml(config), end="")
 
 
 @app.command()
