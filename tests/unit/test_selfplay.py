@@ -12,6 +12,7 @@ from absolute_zero.buffer import ZERO, Buffer
 from absolute_zero.chance import Chance
 from absolute_zero.executor import Sandbox
 from absolute_zero.store import Store
+from absolute_zero.text import render_program_and_input
 from absolute_zero.types import (
     Completion,
     Entry,
@@ -84,15 +85,17 @@ def test_a_step_is_a_function_of_seed_number_weights_and_buffer(sandbox: Sandbox
 def test_new_tasks_are_practised_first_and_the_rest_comes_from_the_buffer(seen: Watched) -> None:
     step, buffer = taught(seen, solve={"trials": 4, "tries": 1, "reuse_trials": False})
     cfg = settings()
-    one = [next(entry for entry in step.entries if entry.problem.kind is kind) for kind in Kind]
-    chosen = selfplay.choose_practice(one, buffer, settings(solve={"trials": 4, "reuse_trials": False}), Chance(1))
-    for kind in Kind:
-        mine = [entry for entry in chosen if entry.problem.kind is kind]
-        assert len(mine) == cfg.propose.batch
-        assert mine[0] in one
-        assert len({entry.id for entry in mine}) == len(mine)
-    reused = selfplay.choose_practice(one, buffer, cfg, Chance(1))
-    assert reused == [entry for entry in chosen if entry not in one]
+    new = [entry for entry in step.entries if entry.id % 2]
+    reusing, fresh = settings(), settings(solve={"trials": 4, "reuse_trials": False})
+    for place in range(20):
+        chosen = selfplay.choose_practice(new, buffer, fresh, Chance(place))
+        for kind in Kind:
+            mine = [entry for entry in chosen if entry.problem.kind is kind]
+            first = [entry for entry in new if entry.problem.kind is kind]
+            assert mine[: len(first)] == first
+            assert len({entry.id for entry in mine}) == len(mine) == cfg.propose.batch
+        reused = selfplay.choose_practice(new, buffer, reusing, Chance(place))
+        assert reused == [entry for entry in chosen if entry not in new]
 
 
 def test_trials_are_learned_from_only_if_they_are_reused(seen: Watched) -> None:
@@ -110,6 +113,25 @@ def test_trials_are_learned_from_only_if_they_are_reused(seen: Watched) -> None:
     solved = [r for r in step.rollouts if r.role is Role.SOLVE]
     assert len(solved) == 4 * len(step.entries) + (12 - len(step.entries))
     assert {r.weight for r in solved if r.item < len(step.entries)} == {1 / 4}
+
+
+def test_valid_means_that_it_ran_to_values_twice_alike(sandbox: Sandbox) -> None:
+    """Whatever is new about it, and whatever its probes come to."""
+    cfg = settings(kinds=["deduction"])
+    told = {
+        "def f(x):\n    return 1 // x": (True, None),  # its probes include a zero
+        "def f(x):\n    return 1 // (x - 3)": (False, "error"),
+        "def f(x):\n    return 5": (True, "ignores_input"),
+        "def f(x):\n    return x": (True, "copy"),
+        "def f(x):\n    return id([x])": (False, "nondeterministic"),
+        "def f(x):\n    return x * 0": (True, "constant"),
+    }
+    for program, (valid, reason) in told.items():
+        given = "1" if "return x\n" in program + "\n" else "3"
+        text = f"</think><answer>{render_program_and_input(program, given)}</answer>"
+        ruling = selfplay.seed(0, world(watched(sandbox, says(text)), cfg), Buffer(cfg), cfg).rulings[0]
+        assert ruling.valid is valid, program
+        assert (ruling.made.reason if isinstance(ruling.made, Judgement) else None) == reason
 
 
 # --- credit -------------------------------------------------------------------------------------------------

@@ -253,6 +253,8 @@ class Config(Section):
             raise ValueError("kinds and train_roles name each only once")
         if set(self.kinds) == {Kind.INDUCTION}:
             raise ValueError("induction takes its programs from the other kinds: add deduction or abduction to kinds")
+        if self.seeding.factor * self.propose.batch > self.buffer.capacity:
+            raise ValueError("seeding wants more than a buffer holds: raise buffer.capacity, or lower seeding.factor")
         if self.estimator.propose in PER_PROMPT:
             raise ValueError(
                 f"estimator.propose = {self.estimator.propose!r} compares the tries of a prompt, and a proposal has"
