@@ -50,8 +50,9 @@ test: check  ## check, then every test but the full matrix
 test-full: test  ## the executor's whole matrix, on every Python found
 	@tests/full.sh
 
-bench: $(INSTALLED)  ## the executor's benchmarks
+bench: $(INSTALLED)  ## the benchmarks of the executor and of the run database
 	@$(BIN)/python benchmarks/executor.py
+	@$(BIN)/python benchmarks/store.py
 
 train:  ## not yet
 	@echo "make: training is not in this version yet; it holds the executor (make test, azr doctor, azr exec)" >&2; exit 1
