@@ -55,4 +55,4 @@ bench: $(INSTALLED)  ## the benchmarks of the executor and of the run database
 	@$(BIN)/python benchmarks/store.py
 
 train:  ## not yet
-	@echo "make: training is not in this version yet; it holds the executor (make test, azr doctor, azr exec)" >&2; exit 1
+	@echo "make: real models are not in this version yet; it holds the executor and the loop (make test, azr doctor, azr exec)" >&2; exit 1
