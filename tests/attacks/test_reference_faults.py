@@ -203,7 +203,7 @@ def test_as_many_workers_as_were_asked_for() -> None:
 
 
 def test_nothing_is_stored_twice_and_a_full_buffer_takes_the_newest(one: Sandbox) -> None:
-    cfg = settings(buffer={"capacity": 5})
+    cfg = settings(buffer={"capacity": 8})
     buffer, entries = Buffer(cfg), list[Entry]()
     for number in range(-7, 1):
         entries += selfplay.seed(number, world(watched(one), cfg), buffer, cfg).entries
@@ -211,9 +211,9 @@ def test_nothing_is_stored_twice_and_a_full_buffer_takes_the_newest(one: Sandbox
     assert len(set(keys)) == len(keys)
     for kind in Kind:
         mine = [entry for entry in entries if entry.problem.kind is kind]
-        assert len(mine) > 5
+        assert len(mine) > 8
         kept = buffer.practice(kind, 99, set(), selfplay.Chance(0))
-        assert sorted(entry.id for entry in kept) == [entry.id for entry in mine[-5:]]
+        assert sorted(entry.id for entry in kept) == [entry.id for entry in mine[-8:]]
 
 
 def test_a_short_batch_ends_nothing(one: Sandbox, tmp_path: Path) -> None:
