@@ -24,8 +24,8 @@ ZERO: Final = Entry(
     problem=Problem(Kind.DEDUCTION, "def f(x):\n    return x", (("1", "1"),)),
     step=-(1 << 31),
     references=(),
-    normal=digest("def f(v0):\n    return v0"),
-    key=digest(digest("def f(v0):\n    return v0"), "x=1"),
+    normal=digest("def f($0):\n    return $0"),
+    key=digest(digest("def f($0):\n    return $0"), "0=1"),
     behaviour=digest("argument", "0"),
 )
 """The zero triplet: the one reference where nothing has been accepted yet (paper figure 5). Never practised on."""
