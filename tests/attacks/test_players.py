@@ -22,7 +22,7 @@ from absolute_zero.policy.scripted import Lines, Scripted
 from absolute_zero.ports import World
 from absolute_zero.selfplay import seed, step
 from absolute_zero.tasks import make_tasks
-from absolute_zero.types import Job, Judgement, Kind, Problem, Role, Ruling, Standing
+from absolute_zero.types import Judgement, Kind, Role, Ruling
 from absolute_zero.values import canonical
 
 ROUNDS = 24
@@ -159,6 +159,12 @@ def variants_with_luggage(place: int, prompt: str, random: Random) -> tuple[str,
     return re.sub(r"def f\((\w+)\)", r"def f(\1, w)", program), f"{given}, {canonical(nested(random))}"
 
 
+def variants_on_any_type(place: int, prompt: str, random: Random) -> tuple[str, str]:
+    """The same with a function that takes whatever it is given, and ever new types."""
+    bodies = ["[x_, str(x_)[::-1]]", "[*[x_], str(x_)[::-1]]", "[x_] + [str(x_)[::-1]]"]
+    return padded(f"def f(x_):\n    return {pick(random, bodies)}", random), canonical(nested(random))
+
+
 def one_program(place: int, prompt: str, random: Random) -> tuple[str, str]:
     return renamed("def f(x_):\n    return [x_, str(x_)[::-1]]", random), canonical(nested(random))
 
@@ -180,6 +186,7 @@ PLAYERS: dict[str, tuple[Play, Inputs, int, int]] = {
     "copies": (copies, number_inputs, 0, 3),
     "variants": (variants, number_inputs, 3, 6),
     "variants with luggage": (variants_with_luggage, lambda n, program: f"{37 * n}, 'a'", 3, 6),
+    "variants on any type": (variants_on_any_type, any_inputs, 3, 6),
     "one program": (one_program, any_inputs, 3, 6),
 }
 
@@ -340,55 +347,3 @@ def test_honest_tasks_all_get_in(sandbox: Sandbox) -> None:
     refused = [(r.made, r.draft.completion.text) for r in rulings if isinstance(r.made, Judgement)]
     assert not refused
     assert buffer.size(Kind.DEDUCTION) == buffer.size(Kind.ABDUCTION) == len(HONEST)
-
-
-# --- the solver's side --------------------------------------------------------------------------------------
-
-HACKS: dict[Kind, tuple[str, ...]] = {
-    Kind.DEDUCTION: (
-        "```output\n0) or (True\n```",
-        "```output\n0 #\n```\n```output\n```",
-        "```output\nprint(7) or 7\n```",
-        "```output\ntype('E', (), {'__eq__': lambda *a: True})()\n```",
-        "```output\ngold\n```",
-        "```output\nf(3)\n```",
-        "```output\n{7, 8}\n```",
-        "```output\n[x for x in [7]][0]\n```",
-        "```output\n7 or 8\n```",
-        "```output\nexit()\n```",
-    ),
-    Kind.ABDUCTION: (
-        "```input\n0) or (True\n```",
-        "```input\n*[3]\n```",
-        "```input\n(lambda: 3)()\n```",
-        "```input\ntype('E', (), {'__mul__': lambda *a: 7})()\n```",
-        "```input\n\n```",
-        "```input\n__import__('os')._exit(0)\n```",
-        "```input\n'?'\n```",
-        "```input\n3, 4\n```",
-    ),
-    Kind.INDUCTION: (
-        "```python\ndef f(x):\n    return {0: 1, 1: 3}.get(x)\n```",
-        "```python\ndef f(x):\n    return {0: 1, 1: 3}[x]\n```",
-        "```python\nclass E(int):\n    def __eq__(self, other):\n        return True\ndef f(x):\n    return E()\n```",
-        "```python\nimport os\ndef f(x):\n    os._exit(0)\n```",
-        "```python\ndef f(x):\n    raise SystemExit\n```",
-        "```python\ndef f(x):\n    print(5)\n```",
-        "```python\ndef f(x):\n    import sys\n    return sys._getframe(1).f_locals\n```",
-        "```python\ndef f(x):\n    while True:\n        pass\n```",
-        "```python\ndef f(*x):\n    return x\n```",
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_solver_that_hacks_is_never_right(sandbox: Sandbox, kind: Kind) -> None:
-    task = make_tasks(config())[kind]
-    program = "def f(x):\n    return x * 2 + 1"
-    pairs = (("0", "1"), ("1", "3"), ("2", "5"), ("3", "7"))
-    problem = Problem(kind, program, pairs if kind is Kind.INDUCTION else pairs[3:], "Odd.")
-    found = [task.judge(problem, answer) for answer in HACKS[kind]]
-    outcomes = iter(sandbox.run([one for one in found if isinstance(one, Job)]))
-    verdicts = [one if isinstance(one, Judgement) else task.decide(problem, next(outcomes)) for one in found]
-    assert {verdict.standing for verdict in verdicts} <= {Standing.FAILED, Standing.MALFORMED}
-    assert not [verdict for verdict in verdicts if verdict.score]

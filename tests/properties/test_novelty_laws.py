@@ -9,9 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from absolute_zero.novelty import (
+    COMMON,
     KINDRED,
     NEAR,
     bound,
+    common,
     facts,
     kindred,
     near,
@@ -65,8 +67,8 @@ PROGRAMS = (
 @example("nan, -0.0, infj, b''")
 def test_questions_are_total_readable_and_bounded(arguments: str) -> None:
     asked = probes(arguments)
-    assert asked == (*kindred(arguments), *near(arguments)) == probes(arguments)
-    assert KINDRED <= len(asked) <= KINDRED + NEAR
+    assert asked == (*kindred(arguments), *common(arguments), *near(arguments)) == probes(arguments)
+    assert KINDRED + COMMON <= len(asked) <= KINDRED + COMMON + NEAR
     for text in asked:
         assert len(text.encode("utf-8", "surrogatepass")) <= MAX_TEXT
         values, named = read_arguments(text)
@@ -93,7 +95,7 @@ def test_near_inputs_are_other_inputs(arguments: str) -> None:
 
 @given(JUNK | ARGUMENTS)
 def test_any_text_is_written_or_refused(text: str) -> None:
-    for function in (written, probes, kindred, near, lambda some: bound(ANY, some)):
+    for function in (written, probes, kindred, common, near, lambda some: bound(ANY, some)):
         try:
             function(text)
         except (Unreadable, Unwritable):

@@ -2,7 +2,20 @@
 
 import pytest
 
-from absolute_zero.novelty import KINDRED, NEAR, Facts, bound, digest, facts, kindred, near, probes, written
+from absolute_zero.novelty import (
+    COMMON,
+    KINDRED,
+    NEAR,
+    Facts,
+    bound,
+    common,
+    digest,
+    facts,
+    kindred,
+    near,
+    probes,
+    written,
+)
 from absolute_zero.types import Kind, Problem, Result, Verdict
 from absolute_zero.values import Unreadable, Unwritable, read_arguments
 
@@ -166,7 +179,7 @@ def test_near_inputs_differ_in_one_place() -> None:
 @pytest.mark.parametrize("arguments", ["", "None", "[]", "None, []", "{}", "set()", "''"])
 def test_where_nothing_can_be_changed_nothing_near_is_asked(arguments: str) -> None:
     assert near(arguments) == ()
-    assert probes(arguments) == kindred(arguments)
+    assert probes(arguments) == (*kindred(arguments), *common(arguments))
 
 
 @pytest.mark.parametrize(
@@ -219,13 +232,14 @@ def test_what_varies_is_not_constant() -> None:
     assert of("7", "", "", "7", "", own="7").constant
     assert not of("7", "7", own="8").constant
     assert not of("7", "8", own="7").constant
-    assert not of(*["7"] * KINDRED, "8", own="7").constant
+    assert of(*["7"] * KINDRED, *["8"] * COMMON, own="7").constant  # other types are another matter
+    assert not of(*["7"] * KINDRED, *["7"] * COMMON, "8", own="7").constant
 
 
 def test_errors_are_no_variation_and_one_value_is_too_few() -> None:
     assert not of("", "", own="7").constant
     assert not of("7", "", own="7").constant
-    assert not of("7", *[""] * (KINDRED - 1), "7", "7", own="7").constant  # near ones may only contradict
+    assert not of("7", *[""] * (KINDRED + COMMON - 1), "7", "7", own="7").constant  # near ones may only contradict
     assert not of(own="7").constant
 
 
@@ -260,7 +274,8 @@ def test_programs_with_at_most_one_value_behave_alike() -> None:
     alike = cell("7", "7", "7")
     assert cell("8", "8", "8.0") == cell("", "", "") == cell("", "0", "") == cell() == alike
     assert cell("7", "7", "8") != alike
-    assert cell(*["7"] * KINDRED, "8") != alike
+    assert cell(*["7"] * KINDRED, *[""] * COMMON, "7") == alike
+    assert cell(*["7"] * KINDRED, *[""] * COMMON, "8") != alike
 
 
 def test_few_results_count_with_their_questions_and_many_without() -> None:
@@ -274,7 +289,25 @@ def test_few_results_count_with_their_questions_and_many_without() -> None:
 
 def test_near_questions_do_not_make_a_behaviour() -> None:
     values = ["1", "2", "1", "2", "1", "2", "1", "3"]
-    assert cell(*values, "4") == cell(*values, "5", "6")
+    assert cell(*values, *[""] * COMMON, "4") == cell(*values, *[""] * COMMON, "5", "6") == cell(*values)
+
+
+def test_a_program_that_works_on_any_type_has_one_behaviour_on_all_of_them() -> None:
+    anywhere = ["4", "3", "", "5"]
+    alike = cell("1", "2", "3", "4", "5", "6", "7", "8", *anywhere)
+    assert cell("9", "8", "9", "8", "9", "8", "9", "8", *anywhere, "1") == alike
+    assert cell("1", "2", "3", "4", "5", "6", "7", "8", "4", "3", "2", "5") != alike
+    assert cell("1", "2", "3", "4", "5", "6", "7", "8", "4", "3", "", "") == cell(*"12345678")
+    assert cell("9", "8", "9", "8", "9", "8", "9", "8", "4", "4", "4", "4") == cell(*["9", "8"] * 4)
+
+
+def test_common_inputs_are_as_many_arguments_of_all_sorts() -> None:
+    assert len(common("1")) == len(set(common("1"))) == COMMON
+    assert common("1, x=2") == common("'a', ['b']") != common("1")
+    for text in common("1, 2, 3"):
+        values, named = read_arguments(text)
+        assert (len({type(value) for value in values}), named) == (3, {})
+    assert common("") == common("1, " * 65) == ("",) * COMMON
 
 
 def test_which_error_it_was_does_not_matter_but_where() -> None:

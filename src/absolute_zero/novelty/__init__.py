@@ -10,9 +10,9 @@ Floor 1.
 
 from absolute_zero.novelty.behaviour import Facts, arguments_of, bound, digest, facts, written
 from absolute_zero.novelty.forms import normal_form, reads_input
-from absolute_zero.novelty.questions import KINDRED, NEAR, kindred, near, probes
+from absolute_zero.novelty.questions import COMMON, KINDRED, NEAR, common, kindred, near, probes
 
 __all__ = [
-    "KINDRED", "NEAR", "Facts", "arguments_of", "bound", "digest", "facts", "kindred", "near", "normal_form",
-    "probes", "reads_input", "written",
+    "COMMON", "KINDRED", "NEAR", "Facts", "arguments_of", "bound", "common", "digest", "facts", "kindred", "near",
+    "normal_form", "probes", "reads_input", "written",
 ]  # fmt: skip

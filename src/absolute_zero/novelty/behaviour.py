@@ -7,13 +7,14 @@ import ast
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from absolute_zero.novelty.forms import entry, normal_form, reads_input
-from absolute_zero.novelty.questions import KINDRED
+from absolute_zero.novelty.questions import COMMON, KINDRED
 from absolute_zero.types import Problem, Result
 from absolute_zero.values import MAX_TEXT, Unwritable, Value, canonical, equal, read, read_arguments
 
+_Some = TypeVar("_Some")
 _TELLING: Final = 5
 """So many different results name a function by themselves, whatever it was asked; fewer only with the questions."""
 
@@ -106,21 +107,23 @@ def facts(problem: Problem, asked: Sequence[str], results: Sequence[Result]) -> 
     normal = digest(normal_form(problem.program))
     inputs = sorted(bound(problem.program, given) for given, _ in problem.pairs)
     outputs = [output for _, output in problem.pairs]
-    values = [result.value for result in results]
+    kindred, _, near = _parted([result.value for result in results])
+    values = [value for value in (*kindred, *near) if value]
     return Facts(
         normal=normal,
         key=digest(normal, *inputs),
         behaviour=_behaviour(normal, asked, results),
         reads=reads_input(problem.program),
-        constant=sum(map(bool, values[:KINDRED])) >= 2 and _same([*filter(None, values), *outputs]),
+        constant=sum(map(bool, kindred)) >= 2 and _same([*values, *outputs]),
     )
 
 
 def _behaviour(normal: str, asked: Sequence[str], results: Sequence[Result]) -> str:
     """Two sorts of programs have one behaviour for all of them, as there would be no end of them over types and
     constants: those that give back an argument, and those that give at most one value, other than the own output,
-    wherever they are tried."""
-    answered = [(ask, result.value) for ask, result in zip(asked, results, strict=True) if result.value]
+    wherever they are tried. One that works on any type has one behaviour on all of them."""
+    kindred, anywhere, near = _parted([*zip(asked, (result.value for result in results), strict=True)])
+    answered = [(ask, value) for ask, value in (*kindred, *near) if value]
     given_back: set[int] | None = None
     for ask, value in answered:
         values, keywords = read_arguments(ask)
@@ -130,11 +133,18 @@ def _behaviour(normal: str, asked: Sequence[str], results: Sequence[Result]) -> 
         return digest("argument", str(min(given_back)))
     if _same([value for _, value in answered]):
         return digest("one value")
-    shown = [result.value or result.verdict for result in results[:KINDRED]]
-    known = {result.value for result in results[:KINDRED] if result.value}
+    general = [value for _, value in anywhere]
+    if len({*general} - {""}) >= COMMON - 1:
+        return digest("any type", *general)
+    known = {value for _, value in kindred if value}
     if len(known) >= _TELLING:
-        return digest("values", *shown)
-    return digest("probes", *asked[:KINDRED], *shown) if known else digest("program", normal)
+        return digest("values", *(value for _, value in kindred))
+    return digest("probes", *(text for pair in kindred for text in pair)) if known else digest("program", normal)
+
+
+def _parted(probed: Sequence[_Some]) -> tuple[Sequence[_Some], Sequence[_Some], Sequence[_Some]]:
+    """What belongs to the kindred, the common and the near inputs, in the order of `questions.probes`."""
+    return probed[:KINDRED], probed[KINDRED : KINDRED + COMMON], probed[KINDRED + COMMON :]
 
 
 def _same(values: Sequence[str]) -> bool:

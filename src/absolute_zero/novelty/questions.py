@@ -1,9 +1,9 @@
-"""What a proposed program is asked, to see what it does: inputs of the same types, and inputs near its own.
+"""What a proposed program is asked, to see what it does: inputs of the same types, of any type, and near its own.
 
 Promises: pure, deterministic, total over whatever `values` reads, and bounded in size whatever the nesting. Kindred
 inputs depend on the types of the arguments and on nothing else, each argument on its own type: so one program gives
-the same results whoever proposes it, with whatever else beside. Near inputs differ from the own one in one place:
-they keep what random values lose (keys, words, formats).
+the same results whoever proposes it, with whatever else beside. Common inputs depend on how many arguments there
+are. Near inputs differ from the own one in one place: they keep what random values lose (keys, words, formats).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,6 +15,8 @@ from absolute_zero.values import MAX_TEXT, Unwritable, Value, canonical, read_ar
 
 KINDRED: Final = 8
 """Inputs of the same types: what a behaviour is made of (ALGORITHM.md 4.2)."""
+COMMON: Final = 4
+"""Inputs that every program of so many arguments is asked: one that answers them works on any type."""
 NEAR: Final = 4
 """Inputs like the own one: they say whether the program is constant, together with the others."""
 
@@ -26,14 +28,15 @@ _FIXED, _KEYS, _KEY = 4, 8, 20
 record with these keys, in every other probe."""
 _Part = TypeVar("_Part")
 _MEMBERS: Final = 200  # values in one probe: nested shapes multiply
+_ARGUMENTS: Final = 64  # to more than so many nothing is put but the empty list: each costs a generator
 
 
 def probes(arguments: str) -> tuple[str, ...]:
-    """What a program is asked besides its own input: the kindred inputs, then the near ones.
+    """What a program is asked besides its own input: the kindred inputs, the common ones, the near ones.
 
     Raises Unreadable for a text that is no argument list.
     """
-    return (*kindred(arguments), *near(arguments))
+    return (*kindred(arguments), *common(arguments), *near(arguments))
 
 
 # --- of the same types --------------------------------------------------------------------------------------
@@ -53,6 +56,8 @@ def kindred(arguments: str, count: int = KINDRED) -> tuple[str, ...]:
 
 
 def _probe(shapes: Sequence[Shape], positional: int, names: Sequence[str], index: int) -> str:
+    if len(shapes) > _ARGUMENTS:
+        return ""
     left = [_MEMBERS]
     drawn: list[str] = []
     before = dict[str, int]()
@@ -66,7 +71,7 @@ def _probe(shapes: Sequence[Shape], positional: int, names: Sequence[str], index
 
 def _line(positional: Sequence[str], named: Mapping[str, str]) -> str:
     line = ", ".join([*positional, *(f"{name}={text}" for name, text in named.items())])
-    return line if len(line.encode()) <= MAX_TEXT else ""  # thousands of arguments: asked nothing
+    return line if len(line.encode()) <= MAX_TEXT else ""
 
 
 def _shape(value: Value) -> Shape:
@@ -143,6 +148,24 @@ _ATOMS: Final[Mapping[str, Callable[[Random], Value]]] = {
     "complex": lambda random: complex(_int(random), _int(random)),
     "bytes": lambda random: _str(random).encode(),
 }
+
+
+# --- of any type --------------------------------------------------------------------------------------------
+
+_ANY: Final = ("'ab1c'", "[3, 1, 2]", "{'b': 2, 'a': 1}", "(5, 'x', 2.5, 'y', 7)")
+
+
+def common(arguments: str) -> tuple[str, ...]:
+    """Argument lists as long as this one, of things of all sorts.
+
+    Raises Unreadable for a text that is no argument list.
+    """
+    values, keywords = read_arguments(arguments)
+    size = len(values) + len(keywords)
+    return tuple(
+        ", ".join(_ANY[(place + index) % COMMON] for place in range(size if size <= _ARGUMENTS else 0))
+        for index in range(COMMON)
+    )
 
 
 # --- near the own one ---------------------------------------------------------------------------------------
