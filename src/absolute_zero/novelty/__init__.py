@@ -9,10 +9,10 @@ Floor 1.
 """
 
 from absolute_zero.novelty.behaviour import Facts, arguments_of, bound, digest, facts, written
-from absolute_zero.novelty.forms import normal_form, reads_input
+from absolute_zero.novelty.forms import ENTRY, functions, normal_form, reads_input
 from absolute_zero.novelty.questions import COMMON, KINDRED, NEAR, common, kindred, near, probes
 
 __all__ = [
-    "COMMON", "KINDRED", "NEAR", "Facts", "arguments_of", "bound", "common", "digest", "facts", "kindred", "near",
-    "normal_form", "probes", "reads_input", "written",
+    "COMMON", "ENTRY", "KINDRED", "NEAR", "Facts", "arguments_of", "bound", "common", "digest", "facts", "functions",
+    "kindred", "near", "normal_form", "probes", "reads_input", "written",
 ]  # fmt: skip

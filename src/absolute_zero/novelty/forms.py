@@ -29,8 +29,8 @@ _FIELDS: Final[Mapping[type[ast.AST], str]] = {
 """Where a node holds the name of a variable, if it has one. All of them bind it, but a `Name` that is read."""
 
 
-def normal_form(program: str) -> str:
-    """The program without what only a reader sees; own names are numbered.
+def normal_form(program: str, called: str = ENTRY) -> str:
+    """The program without what only a reader sees; own names are numbered. `called`: the function that is `f`.
 
     Raises Unreadable for a text that is no program.
 
@@ -42,10 +42,15 @@ def normal_form(program: str) -> str:
         return program.strip()
     try:
         if not any(word in text for text in _words(tree) for word in _TELLING):
-            _strip(tree)
+            _strip(tree, called)
         return ast.unparse(tree)
     except ValueError:  # before 3.12, a string in a field of an f-string may have no writing without a backslash
         return program.strip()
+
+
+def functions(program: str) -> list[str]:
+    """The names of the functions at the top level. Raises Unreadable for a text that is no program."""
+    return [node.name for node in parse_program(program).body if isinstance(node, ast.FunctionDef)]
 
 
 def reads_input(program: str) -> bool:
@@ -129,7 +134,7 @@ class _Scope:
         return None
 
 
-def _strip(tree: ast.Module) -> None:
+def _strip(tree: ast.Module, called: str) -> None:
     """Take away what does nothing, and number the variables in the order in which they are met."""
     scopes: dict[int, _Scope] = {}
     fixed = _bind(tree, scopes)  # first, as a declaration without a value does say where a name lives
@@ -139,6 +144,8 @@ def _strip(tree: ast.Module) -> None:
 
     def renamed(name: str, scope: _Scope) -> str:
         home = None if name in fixed else scope.find(name)
+        if name == called and home is scopes[id(tree)]:
+            return ENTRY
         return name if home is None else numbers.setdefault((id(home), name), f"${len(numbers)}")
 
     for node, scope in _walk(tree, scopes):
