@@ -21,7 +21,7 @@ from absolute_zero.types import (
     Triplet,
     Verdict,
 )  # fmt: skip
-from absolute_zero.values import Unreadable, Unwritable, Value, equal
+from absolute_zero.values import Unreadable, Unwritable, Value, equal, read
 
 DISTINCT: Final = 3
 """A task has at least so many different outputs (or as many as inputs, if those are fewer)."""
@@ -80,10 +80,10 @@ class Induction:
             values: list[Value] = [arguments_of(program, written(one)) for one in given]
         except (Unreadable, Unwritable) as error:
             return Judgement(Standing.FAILED, reason=Verdict.INVALID_INPUT.value, detail=str(error))
-        for place, value in enumerate(values):
-            # As answers are judged, 1 is True and 1.0: a hidden pair of one would be shown by another.
-            if any(equal(value, before) for before in values[:place]):
-                return Judgement(Standing.FAILED, reason="repeated_input", detail=f"input {place + 1} came before")
+        # As answers are judged, 1 is True and 1.0: a hidden pair of one would be shown by another.
+        if (different := _different(values)) < len(values):
+            detail = f"{different} different inputs, {len(values)} were asked for"
+            return Judgement(Standing.FAILED, reason="repeated_input", detail=detail)
         if len(message) > self.message_characters:
             detail = f"{len(message)} characters, at most {self.message_characters}"
             return Judgement(Standing.FAILED, reason="message_too_long", detail=detail)
@@ -95,7 +95,7 @@ class Induction:
         problem = mint(proposal, outcome)
         if isinstance(problem, Judgement):
             return problem
-        outputs = len({output for _, output in problem.pairs})
+        outputs = _different([read(output) for _, output in problem.pairs])
         if outputs < min(DISTINCT, self.inputs):  # not foreseeable without running it
             return Judgement(Standing.UNPAID, reason="few_outputs", detail=f"{outputs} different outputs")
         return problem
@@ -130,3 +130,12 @@ class Induction:
 
 def _hidden(problem: Problem) -> tuple[tuple[str, str], ...]:
     return problem.pairs[len(problem.pairs) // 2 :]
+
+
+def _different(found: Sequence[Value]) -> int:
+    """How many there are, where equal ones count once."""
+    kept: list[Value] = []
+    for value in found:
+        if not any(equal(value, before) for before in kept):
+            kept.append(value)
+    return len(kept)
