@@ -91,6 +91,11 @@ def test_a_default_that_is_deep_is_left_alone() -> None:
         text = bound(f"def f(x, y={'-' * signs}1):\n    return x", "1")
         assert text.startswith("0=1")
 
+    def deeper(frames: int) -> str:
+        return deeper(frames - 1) if frames else bound(f"def f(x, y={'-' * 240}1):\n    return x", "1")
+
+    assert deeper(400) == "0=1"
+
 
 # --- what a program is asked --------------------------------------------------------------------------------
 

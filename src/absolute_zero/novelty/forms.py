@@ -121,15 +121,15 @@ class _Scope:
         scope.bound.add(name)
 
     def find(self, name: str) -> "_Scope | None":
-        """The scope whose variable this name is, as seen from here; None for a builtin."""
+        """The scope whose variable this name is, as seen from here; None for a builtin. Not for names that a class
+        binds, which its methods do not see: those stay as they are."""
         chain: list[_Scope] = [self]
         while (outer := chain[-1].outer) is not None:
             chain.append(outer)
         for scope in chain:
             if name in scope.globals:
                 return chain[-1]
-            hidden = name in scope.nonlocals or (isinstance(scope.node, ast.ClassDef) and scope is not self)
-            if name in scope.bound and not hidden:
+            if name in scope.bound and name not in scope.nonlocals:
                 return scope
         return None
 
