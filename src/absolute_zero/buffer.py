@@ -15,7 +15,7 @@ from typing import Final, final
 
 from absolute_zero.chance import Chance
 from absolute_zero.config import Config
-from absolute_zero.novelty import Facts, digest, normal_form
+from absolute_zero.novelty import ENTRY, Facts, digest, functions, normal_form
 from absolute_zero.types import Entry, Judgement, Kind, Problem, Standing, UserError
 from absolute_zero.values import Unreadable
 
@@ -24,8 +24,8 @@ ZERO: Final = Entry(
     problem=Problem(Kind.DEDUCTION, "def f(x):\n    return x", (("1", "1"),)),
     step=-(1 << 31),
     references=(),
-    normal=digest("def f(v0):\n    return v0"),
-    key=digest(digest("def f(v0):\n    return v0"), "x=1"),
+    normal=digest("def f($0):\n    return $0"),
+    key=digest(digest("def f($0):\n    return $0"), "0=1"),
     behaviour=digest("argument", "0"),
 )
 """The zero triplet: the one reference where nothing has been accepted yet (paper figure 5). Never practised on."""
@@ -162,8 +162,8 @@ class Buffer:
     def practice(self, kind: Kind, count: int, but: Set[int], chance: Chance) -> list[Entry]:
         """Up to `count` entries of a kind, uniform without repetition, none with an id in `but`."""
         kept = self._kept[kind]
-        drawn = [kept[place] for place in chance.choose(len(kept), count + len(but))]
-        return [entry for entry in drawn if entry.id not in but][:count]
+        drawn = [kept[place] for place in chance.choose(len(kept), max(count, 0) + len(but))]
+        return [entry for entry in drawn if entry.id not in but][: max(count, 0)]
 
 
 def _any(entry: Entry) -> bool:
@@ -179,7 +179,8 @@ _CHOICES: Final[Mapping[str, Callable[[Entry], bool]]] = {"uniform": _any, "rece
 
 
 def held_out(paths: Iterable[str]) -> frozenset[str]:
-    """Digests of the programs in JSONL files, which `Buffer` never accepts: each row has a `program` or `code`.
+    """Digests of the programs in JSONL files, which `Buffer` never accepts: each row has a `program` or `code`, with
+    a function `f` or others, each of which then counts as `f`.
 
     Raises UserError with the file and line of what cannot be read.
     """
@@ -188,7 +189,7 @@ def held_out(paths: Iterable[str]) -> frozenset[str]:
 
 def _programs(path: Path) -> Iterator[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # other ends of lines may stand in a JSON string
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the held-out programs of {str(path)!r}: {error}") from None
     for number, line in enumerate(lines, 1):
@@ -197,7 +198,9 @@ def _programs(path: Path) -> Iterator[str]:
         try:
             row = json.loads(line)
             program = row.get("program", row.get("code"))
-            yield digest(normal_form(program))
+            names = functions(program)
+            for name in [ENTRY] if ENTRY in names else names:  # any of them may be what an evaluation calls
+                yield digest(normal_form(program, called=name))
         except (ValueError, AttributeError, TypeError, Unreadable):
             raise UserError(
                 f"{path}:{number}: not a JSON object with a Python program under `program` or `code`: mend the row"
