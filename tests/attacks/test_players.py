@@ -40,7 +40,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield made
 
 
-def config(batch: int = 2, **more: object) -> Config:
+def config(batch: int = 1, **more: object) -> Config:
     return Config.model_validate(
         {
             "templates": "compact",
@@ -296,7 +296,7 @@ def test_a_player_earns_what_its_few_tasks_allow(sandbox: Sandbox, right: float)
         assert max(gains, default=0) <= 0.75
         assert not gains or right == 0.5
     assert sum(len([r for r in some if r > 0]) for some in earned.values()) > 0 or right != 0.5
-    assert sum(earned[Kind.DEDUCTION]) < 0  # copies cost
+    assert sum(earned[Kind.DEDUCTION][ROUNDS // 2 :]) < 0  # nothing new is left, and copies cost
 
 
 # --- and what honest ones get -------------------------------------------------------------------------------
@@ -342,7 +342,7 @@ def honest(place: int, prompt: str, random: Random) -> tuple[str, str]:
 
 def test_honest_tasks_all_get_in(sandbox: Sandbox) -> None:
     """The same gate, before a proposer that has thirty ideas."""
-    cfg = config(batch=1, kinds=["deduction", "abduction"])
+    cfg = config(kinds=["deduction", "abduction"])
     buffer, rulings = rounds(sandbox, Game(honest, number_inputs), cfg, len(HONEST))
     refused = [(r.made, r.draft.completion.text) for r in rulings if isinstance(r.made, Judgement)]
     assert not refused

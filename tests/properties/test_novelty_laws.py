@@ -42,7 +42,7 @@ def _grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )  # fmt: skip
 
 
-VALUES = st.recursive(ATOMS, _grown, max_leaves=25)
+VALUES = st.recursive(ATOMS, _grown, max_leaves=12)
 ARGUMENTS = st.builds(
     lambda values, named: ", ".join([*map(canonical, values), *(f"{k}={canonical(v)}" for k, v in named.items())]),
     st.lists(VALUES, max_size=4),
@@ -65,6 +65,7 @@ PROGRAMS = (
 @given(ARGUMENTS)
 @example("")
 @example("nan, -0.0, infj, b''")
+@settings(max_examples=40)
 def test_questions_are_total_readable_and_bounded(arguments: str) -> None:
     asked = probes(arguments)
     assert asked == (*kindred(arguments), *common(arguments), *near(arguments)) == probes(arguments)
@@ -88,12 +89,14 @@ def test_kindred_inputs_are_a_function_of_types(arguments: str) -> None:
 
 
 @given(ARGUMENTS)
+@settings(max_examples=40)
 def test_near_inputs_are_other_inputs(arguments: str) -> None:
     assert written(arguments) not in near(arguments)
     assert len(set(near(arguments))) == len(near(arguments))
 
 
 @given(JUNK | ARGUMENTS)
+@settings(max_examples=40)
 def test_any_text_is_written_or_refused(text: str) -> None:
     for function in (written, probes, kindred, common, near, lambda some: bound(ANY, some)):
         try:
@@ -106,7 +109,7 @@ ANSWERS = st.lists(st.tuples(ARGUMENTS, VALUES.map(canonical) | st.just("")), ma
 
 
 @given(st.lists(ARGUMENTS, min_size=1, max_size=3), ANSWERS)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_facts_are_total_and_blind_to_the_order_of_inputs(inputs: list[str], answers: list[tuple[str, str]]) -> None:
     asked, values = [ask for ask, _ in answers], [value for _, value in answers]
     results = [Result(Verdict.VALUE if value else Verdict.ERROR, value) for value in values]
@@ -118,6 +121,7 @@ def test_facts_are_total_and_blind_to_the_order_of_inputs(inputs: list[str], ans
 
 
 @given(JUNK | st.builds(lambda program, size: program[:size], st.sampled_from(PROGRAMS), st.integers(0, 150)))
+@settings(max_examples=40)
 def test_any_text_has_a_form_or_is_unreadable(text: str) -> None:
     for function in (normal_form, reads_input):
         try:
@@ -144,7 +148,7 @@ NAMES = re.compile(r"\b(?:[abgkmnxyz]|v\d)\b")
 
 
 @given(st.sampled_from(PROGRAMS), st.integers(0, 10_000))
-@settings(max_examples=200)
+@settings(max_examples=60)
 def test_new_names_for_variables_keep_the_form(program: str, seed: int) -> None:
     """Names that are no keyword, attribute or class member, exchanged for others one to one, all over the text."""
     kept = {"b", "n", "m", "k"} if "class" in program or "b=y" in program else set[str]()
