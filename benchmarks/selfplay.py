@@ -1,10 +1,11 @@
 """What a step of self-play costs apart from the model, measured: `python benchmarks/selfplay.py`.
 
 Trains the scripted apprentice, whose answers cost next to nothing, so that what is left is the story, the sandbox and
-the store. Two questions: does a step stay as fast over a thousand steps, and what does the bookkeeping of a step
-(references, novelty, practice, measuring, the commit) cost beside a million stored tasks? The time of the policy and
-of the sandbox is taken out of a step by clocks around them. Prints a table and writes it with machine, Python, commit
-and date to `benchmarks/results/`. Linux only.
+the store. Two questions: does a step stay as fast over a thousand steps, and what does its bookkeeping cost beside a
+million stored tasks? Bookkeeping is what has to do with the past: all of the buffer (references, novelty, practice)
+and of the store (the commit). Reading and comparing texts is neither; it is what is left of a step without the
+policy, the sandbox and the bookkeeping. Clocks stand around each. Prints a table and writes it with machine, Python,
+commit and date to `benchmarks/results/`. Linux only.
 """
 
 import argparse
@@ -15,14 +16,16 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from executor import RESULTS, machine, show
 
 from absolute_zero import selfplay
+from absolute_zero.buffer import Buffer
 from absolute_zero.chance import Chance
 from absolute_zero.config import load
 from absolute_zero.executor import Sandbox
@@ -69,12 +72,39 @@ class Clocks:
         return self._timed(lambda: self.sandbox.run(jobs))
 
 
+@contextmanager
+def bookkeeping() -> Generator[list[float]]:
+    """A sum of the seconds spent in the buffer and in commits, while this is open."""
+    spent = [0.0]
+    places = [(Buffer, name) for name in ("references", "admit", "add", "practice")] + [(Store, "commit")]
+    before = [(owner, name, getattr(owner, name)) for owner, name in places]
+
+    def timed(call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **named: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return call(*arguments, **named)
+            finally:
+                spent[0] += time.perf_counter() - start
+
+        return run
+
+    for owner, name, call in before:
+        setattr(owner, name, timed(call))
+    try:
+        yield spent
+    finally:
+        for owner, name, call in before:
+            setattr(owner, name, call)
+
+
 def entry(id_: int, step: int, chance: random.Random) -> Entry:
-    """A task that nobody proposed, about as long as a model's."""
-    program = f"def f(x):\n    y = x * {id_}\n" + "    y = y + 1  # as long as a real one\n" * 6 + "    return y"
+    """A straight line that nobody proposed, about as long as a model's program."""
+    kind = list(Kind)[id_ % 3]
+    program = "def f(x):\n" + "    # as long as a real one\n" * 6 + f"    return x * {id_} + 1"
+    pairs = tuple((str(x), str(x * id_ + 1)) for x in range(6 if kind is Kind.INDUCTION else 1))
     marks = {name: f"{chance.getrandbits(64):016x}" for name in ("normal", "key", "behaviour")}
-    problem = Problem(list(Kind)[id_ % 3], program, (("1", str(id_ + 6)),))
-    return Entry(id_, problem, step, (1, 2), trials=8, successes=3, **marks)
+    return Entry(id_, Problem(kind, program, pairs, "A line."), step, (1, 2), trials=8, successes=3, **marks)
 
 
 def fill(store: Store, tasks: int) -> None:
@@ -92,61 +122,72 @@ def row(name: str, unit: str, figures: Sequence[float], needed: str = "") -> dic
     return line | {key: round(figure, 4) for key, figure in zip(("median", "min", "max"), three, strict=True)}
 
 
-def play(folder: Path, sandbox: Sandbox, steps: int, stored: int, batch: int) -> tuple[list[float], list[float], float]:
-    """Train; the milliseconds of each step, of its bookkeeping, and the seconds it took to begin."""
+@dataclass
+class Times:
+    """Milliseconds of each step but the first: all of it, its bookkeeping, and what is left without policy and
+    sandbox; and the seconds from the store to the end of the first step."""
+
+    whole: list[float] = field(default_factory=list[float])
+    books: list[float] = field(default_factory=list[float])
+    texts: list[float] = field(default_factory=list[float])
+    began: float = 0.0
+
+
+def play(folder: Path, sandbox: Sandbox, steps: int, stored: int, batch: int) -> Times:
+    """Train beside so many stored tasks."""
     cfg = load("laptop", [f"propose.batch={batch}", f"steps={steps}", "sampling.max_tokens=100000"])
-    clocks = Clocks(Scripted(Apprentice(rate=0.001)), sandbox)
-    whole, books = list[float](), list[float]()
+    clocks, times = Clocks(Scripted(Apprentice(rate=0.001)), sandbox), Times()
     with Store.open(folder / "run.db", rollouts=cfg.store.rollouts) as store:
         fill(store, stored)
         if stored:  # the first step comes next, and seeding has been
             store.commit(Step(0, (), (), ()), {})
-        start = began = time.perf_counter()
+        start = time.perf_counter()
         world = World(policy=clocks, executor=clocks, tasks=make_tasks(cfg))
-        for done in selfplay.train(world, store, cfg):
-            now = time.perf_counter()
-            if done.number == 1:
-                began = start - began if not stored else now - began
-            if done.number > 1:  # the first pays for reading the store
-                whole.append(1000 * (now - start))
-                books.append(1000 * (now - start - clocks.seconds))
-            clocks.seconds, start = 0.0, time.perf_counter()
-    return whole, books, began
+        with bookkeeping() as books:
+            for done in selfplay.train(world, store, cfg):
+                spent = time.perf_counter() - start
+                if done.number == 1:
+                    times.began = spent
+                elif done.number > 1:
+                    times.whole.append(1000 * spent)
+                    times.books.append(1000 * books[0])
+                    times.texts.append(1000 * (spent - books[0] - clocks.seconds))
+                clocks.seconds, books[0], start = 0.0, 0.0, time.perf_counter()
+    return times
 
 
 def constant(folder: Path, sandbox: Sandbox, steps: int, batch: int) -> list[dict[str, object]]:
     """A long run by tenths."""
-    whole, books, _ = play(folder, sandbox, steps, stored=0, batch=batch)
-    tenth = len(whole) // 10
+    times = play(folder, sandbox, steps, stored=0, batch=batch)
+    tenth = len(times.whole) // 10
     lines: list[dict[str, object]] = []
-    for name, times in (("whole step", whole), ("bookkeeping", books)):
+    for name, series in (("whole step", times.whole), ("bookkeeping", times.books), ("texts", times.texts)):
+        tenths = [series[part * tenth : (part + 1) * tenth] for part in range(10)]
         for part in (0, 4, 9):
-            lines.append(
-                row(f"{name}, tenth {part + 1} of {steps} steps", "ms", times[part * tenth : (part + 1) * tenth])
-            )
-        first, last = (statistics.median(times[part * tenth : (part + 1) * tenth]) for part in (0, 9))
-        lines.append(row(f"{name}, last tenth / first", "ratio", [last / first], "about 1"))
+            lines.append(row(f"{name}, tenth {part + 1} of {steps} steps", "ms", tenths[part]))
+        ratio = statistics.median(tenths[9]) / statistics.median(tenths[0])
+        lines.append(row(f"{name}, last tenth / first", "ratio", [ratio], "about 1"))
     return lines
 
 
 def crowded(folder: Path, sandbox: Sandbox, stored: int, batch: int) -> list[dict[str, object]]:
     """Bookkeeping beside many stored tasks, and beside none, each in a run of its own."""
     lines: list[dict[str, object]] = []
+    times = Times()
     for tasks in (0, stored):
         place = folder / str(tasks)
         place.mkdir()
-        _, books, began = play(place, sandbox, 40, tasks, batch)
-        lines.append(row(f"bookkeeping of a step beside {tasks:,} tasks", "ms", books, "< 50"))
-    lines.append(row(f"reading {stored:,} tasks and the first step", "s", [began]))
+        times = play(place, sandbox, 40, tasks, batch)
+        lines.append(row(f"bookkeeping of a step beside {tasks:,} tasks", "ms", times.books, "< 50"))
+        lines.append(row(f"texts of a step beside {tasks:,} tasks", "ms", times.texts))
+    lines.append(row(f"reading {stored:,} tasks, and the first step", "s", [times.began]))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     lines.append(row(f"peak memory with {stored:,} tasks", "MiB", [peak]))
     return lines
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Measure self-play without a model; writes to benchmarks/results/."
-    )
+    parser = argparse.ArgumentParser(description="Measure self-play without a model; writes to benchmarks/results/.")
     parser.add_argument("--steps", type=int, default=1_000, help="length of the long run (default 1,000)")
     parser.add_argument("--stored", type=int, default=1_000_000, help="tasks in the full store (default 1,000,000)")
     parser.add_argument("--batch", type=int, default=16, help="proposals of each kind and step (default 16)")

@@ -18,7 +18,7 @@ D, A, I = Kind.DEDUCTION, Kind.ABDUCTION, Kind.INDUCTION  # noqa: E741
 
 
 def config(**more: object) -> Config:
-    return Config.model_validate({"propose": {"references": 3}, **more})
+    return Config.model_validate({"propose": {"references": 3, "batch": 1}, "seeding": {"factor": 1}, **more})
 
 
 def fact(n: int, normal: str = "", behaviour: str = "", **more: bool) -> Facts:

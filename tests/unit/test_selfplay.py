@@ -58,11 +58,11 @@ def test_the_step_goes_in_the_papers_order(seen: Watched) -> None:
     assert seen.calls == ["sample 12x1", "run", f"sample {new}x4", "run", "sample 12x2", "run", "update"]
 
 
-def test_proposals_run_twice_alike_and_on_eight_probes(seen: Watched) -> None:
+def test_proposals_run_twice_alike_and_on_their_probes(seen: Watched) -> None:
     taught(seen)
     jobs = [job for job in seen.jobs if job.deterministic]
     assert len(jobs) == 12
-    assert Counter(len(job.inputs) for job in jobs) == {1 + 8: 8, 4 + 8: 4}
+    assert Counter(len(job.inputs) for job in jobs) == {1 + 16: 8, 4 + 16: 4}
 
 
 def test_every_draw_has_an_address_of_its_own(seen: Watched) -> None:

@@ -126,6 +126,8 @@ def _behaviour(normal: str, asked: Sequence[str], results: Sequence[Result]) -> 
     answered = [(ask, value) for ask, value in (*kindred, *near) if value]
     given_back: set[int] | None = None
     for ask, value in answered:
+        if given_back is not None and not given_back:
+            break
         values, keywords = read_arguments(ask)
         same = {at for at, part in enumerate((*values, *keywords.values())) if equal(part, read(value))}
         given_back = same if given_back is None else given_back & same

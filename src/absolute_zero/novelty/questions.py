@@ -7,6 +7,7 @@ are. Near inputs differ from the own one in one place: they keep what random val
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from random import Random
 from typing import Final, TypeVar
 
@@ -52,7 +53,12 @@ def kindred(arguments: str, count: int = KINDRED) -> tuple[str, ...]:
     """
     values, keywords = read_arguments(arguments)
     shapes = [_shape(value) for value in (*values, *(keywords[name] for name in sorted(keywords)))]
-    return tuple(_probe(shapes, len(values), sorted(keywords), index) for index in range(count))
+    return _of_shapes(tuple(shapes), len(values), tuple(sorted(keywords)), count)
+
+
+@lru_cache(maxsize=1024)  # a run sees the same few types again and again
+def _of_shapes(shapes: tuple[Shape, ...], positional: int, names: tuple[str, ...], count: int) -> tuple[str, ...]:
+    return tuple(_probe(shapes, positional, names, index) for index in range(count))
 
 
 def _probe(shapes: Sequence[Shape], positional: int, names: Sequence[str], index: int) -> str:
