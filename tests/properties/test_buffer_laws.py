@@ -20,7 +20,8 @@ STEPS = st.lists(st.lists(PROPOSALS, max_size=5), max_size=12)
 CONFIGS = st.builds(
     lambda choice, references, capacity, cell: Config.model_validate(
         {
-            "propose": {"choice": choice, "references": references},
+            "propose": {"choice": choice, "references": references, "batch": 1},
+            "seeding": {"factor": 1},
             "buffer": {"capacity": capacity, "per_behaviour": cell},
         }
     ),

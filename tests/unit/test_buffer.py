@@ -222,7 +222,7 @@ def test_without_references_there_are_none_but_a_program_for_induction() -> None
 def test_recent_shows_the_newer_half_also_around_the_end_of_the_ring() -> None:
     buffer = filled(config(propose={"choice": "recent", "references": 2}), {D: 5})
     assert {one for some in shown(buffer, D) for one in some} == {3, 4, 5}
-    buffer = filled(config(propose={"choice": "recent", "references": 2}, buffer={"capacity": 4}), {D: 7})
+    buffer = filled(config(propose={"choice": "recent", "references": 2, "batch": 1}, buffer={"capacity": 4}), {D: 7})
     assert {one for some in shown(buffer, D) for one in some} == {6, 7}
 
 
