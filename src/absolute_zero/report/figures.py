@@ -237,8 +237,8 @@ def born_sums(figures: Figures, kind: Kind, between: bool) -> list[Sums]:
 
 
 def novel(figures: Figures, kind: Kind) -> tuple[list[float], list[float]]:
-    """By bin: accepted tasks whose behaviour no other one of their step has, counted once; and of these the ones whose
-    behaviour the run, seeding included, had not seen before in this kind."""
+    """By bin: the different behaviours among the accepted tasks of a step; and of these, the ones that the run, seeding
+    included, had not accepted before in this kind."""
     different, first = [0.0] * figures.bins.count, [0.0] * figures.bins.count
     seen, step, within = set[str](), 0, set[str]()
     for task in figures.born:

@@ -114,7 +114,7 @@ def _reasons(figures: Figures, scale: str) -> Markup:
     if not rows:
         return note("Nothing was refused.")
     head = ("reason", "standing, worth", "times", "first third", "last third", "what was said of the first ones")
-    words = tag("summary", f"All {len(rows)} reasons, with examples")
+    words = tag("summary", f"{counted(len(rows), 'reason')}, with examples")
     return tag("details", words, table(head, rows, "reasons"), class_="more")
 
 
@@ -143,8 +143,8 @@ def variety(figures: Figures) -> Markup:
     if not drawn and not sizes:
         return empty("No task was accepted in a training step yet.")
     words = note(
-        "Above: of 100 proposals, how many gave an accepted task that behaves on its probes like no other one of its"
-        " step, and how many like none that this run had accepted before. They should not collapse. Below: median and"
+        "Above: how many different behaviours on their probes the accepted tasks of a step have, for 100 proposals, and"
+        " how many of these behaviours the run had not accepted before. They should not collapse. Below: median and"
         " middle 80 % of the lengths of accepted programs; induction takes its programs from the other kinds. A"
         " proposer that finds an easy way out writes shorter and shorter ones.",
     )

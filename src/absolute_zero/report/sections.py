@@ -204,6 +204,7 @@ def tokens(figures: Figures, limit: float | None) -> Markup:
             smoothed("cut", "line second", figures.cut[role, kind], figures, share_interval)._replace(raw=()),
         ]
         forms.append((f"{NAMES[role]}, {kind}: no proper form", kind, curves))
+    forms = [(label, kind, [_without_empty_band(it) for it in curves]) for label, kind, curves in forms]
     tops = [it.high for _, _, curves in forms for curve in curves for it in curve.values if it]
     tops += [raw for _, _, curves in forms for curve in curves for raw in curve.raw if raw is not None]
     shares = nice(min(max(tops, default=1.0), 1.0), hundredths) if max(tops, default=1.0) > 0.1 else TENTH
@@ -219,6 +220,13 @@ def tokens(figures: Figures, limit: float | None) -> Markup:
         longest,
     )
     return join((words, grid(drawn, broken)))
+
+
+def _without_empty_band(curve: Curve) -> Curve:
+    """Where nothing ever happened, an interval would be all that is seen."""
+    if any(it.value for it in curve.values if it is not None):
+        return curve
+    return curve._replace(values=[it and Estimate(it.value, it.value, it.value) for it in curve.values])
 
 
 def spread_curve(spreads: Sequence[Spread | None], figures: Figures) -> Curve:
