@@ -11,6 +11,7 @@ import platform
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Final, cast
 
 import typer
@@ -160,6 +161,16 @@ def _show_isolation(sandbox: "Sandbox") -> None:
     print("to raise the level:" if missing else "nothing would raise the level")
     for line in missing:
         print(f"  {_one_line(line)}")
+
+
+@app.command()
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, such as runs/latest.")],
+) -> None:
+    """Write RUN/report.html, one page that shows what a run did and gained, and print its path; also while it runs."""
+    from absolute_zero.report import write_report
+
+    print(write_report(Path(run)))
 
 
 @app.command("exec")

@@ -102,6 +102,10 @@ def test_what_was_kept_is_read(store: Store) -> None:
     [kept] = store.rollouts(3)
     assert kept.rollout == replace(solved, completion=Completion("it was c", (), (), cut=True))
     assert (kept.tokens, kept.whole) == (2, True)
+    [without] = store.rollouts(3, texts=False)
+    untold = replace(solved.judgement, detail="")
+    assert without.rollout == replace(solved, prompt="", completion=Completion("", (), (), cut=True), judgement=untold)
+    assert (without.tokens, without.whole) == (2, True)
     assert store.rollouts(4) == []
     assert store.tries() == [(3, 1, 1, 1)]
     assert store.tries(after=3) == []

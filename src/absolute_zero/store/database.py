@@ -46,6 +46,8 @@ PAGE = 1_000
 """Rows read at a time, so that no reader holds a lock, or a million rows, for long."""
 ALL = -(1 << 62)
 """Before the first step of any run."""
+NO_TEXT = "CASE WHEN response IS NULL THEN NULL ELSE x'' END"
+"""Whether there is a response, without reading it."""
 NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
@@ -266,10 +268,13 @@ class Store:
         """(step, entry, trials, successes): how often each task was tried and solved, trials at its birth included."""
         return self._rows("SELECT * FROM tries WHERE step > ? ORDER BY step, entry", after)
 
-    def rollouts(self, step: int) -> list[Kept]:
-        """Every response of a step in the order it came with, as far as it was kept."""
+    def rollouts(self, step: int, texts: bool = True) -> list[Kept]:
+        """Every response of a step in the order it came with, as far as it was kept; without `texts`, what it came to
+        only, with empty prompts, responses and details: much faster where the texts are long."""
+        said, detail, asked = ("response", "detail", "text") if texts else (NO_TEXT, "''", "NULL")
         rows = self._rows(
-            "SELECT rollouts.*, text FROM rollouts LEFT JOIN prompts"
+            "SELECT rollouts.step, rollouts.place, role, kind, item, attempt, entry, tokens, cut, standing, score,"
+            f" reason, reward, weight, advantage, prompt, {said}, {detail}, {asked} FROM rollouts LEFT JOIN prompts"
             " ON prompts.step = rollouts.step AND prompts.place = prompt"
             " WHERE rollouts.step = ? ORDER BY rollouts.place",
             step,
