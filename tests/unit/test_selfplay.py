@@ -65,7 +65,8 @@ def test_proposals_run_twice_alike_and_on_their_probes(seen: Watched) -> None:
     jobs = [job for job in seen.jobs if job.deterministic]
     assert len(jobs) == 12
     assert all(len(job.inputs) >= 1 + KINDRED + COMMON for job in jobs)
-    own = [job.inputs[: 4 if prompt.split()[1] == Kind.INDUCTION else 1] for job, prompt in zip(jobs, seen.prompts[0], strict=True)]
+    counts = [4 if prompt.split()[1] == Kind.INDUCTION else 1 for prompt in seen.prompts[0]]
+    own = [job.inputs[:count] for job, count in zip(jobs, counts, strict=True)]
     assert all(job.inputs[len(given) :] == probes(given[0]) for job, given in zip(jobs, own, strict=True))
 
 
