@@ -9,26 +9,30 @@
 Promises: whatever is killed when, `resume` finds a whole checkpoint and a store that ends with it, and the run goes on
 as if nothing had happened. A checkpoint is written aside, synced with its folder, renamed, and named with its digest
 in the transaction of its step. Never writes into a folder that another process works in. Knows nothing of signals or
-screens. Floor 4.
+screens. Floor 5.
 """
 
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, Self, final
 
 from absolute_zero import selfplay
 from absolute_zero.buffer import held_out
+from absolute_zero.chance import Chance
 from absolute_zero.config import Config
+from absolute_zero.evals.triplets import suite_files
 from absolute_zero.executor import Sandbox
 from absolute_zero.ports import Policy, World
-from absolute_zero.store import Checkpoint, Store
+from absolute_zero.store import Beside, Checkpoint, Store
 from absolute_zero.tasks import make_tasks
-from absolute_zero.types import Step, UserError
+from absolute_zero.types import Completion, Job, Outcome, Sample, Sampling, Step, UserError
 
 CONFIG, DATABASE, CHECKPOINTS, LOCK, LATEST = "config.json", "run.db", "checkpoints", "lock", "latest"
 KEPT: Final = 2
@@ -118,22 +122,29 @@ class Run:
                 shutil.rmtree(place, ignore_errors=True)
 
 
+# --- a run from one end to the other ------------------------------------------------------------------------
+
+
 def play(run: Run, world: World, stopping: Callable[[], bool] = lambda: False) -> Iterator[Step]:
     """Train from where the run stands to its last step, or to the first step behind which `stopping` says so.
 
-    Saves the policy as often as the settings say, behind the last step, and before it stops.
+    Saves the policy as often as the settings say, behind the last step, and before it stops. Seconds by part and
+    tokens go to the store's clocks.
     """
     run.restore(world.policy)
-    cfg, saved = run.cfg, set[int]()
+    cfg, saved, timed = run.cfg, set[int](), Timed(world)
 
-    def keep(done: Step) -> Checkpoint | None:
+    def keep(done: Step) -> Beside:
+        base = _base_rates(done, world, cfg)
         due = done.number == cfg.steps or (cfg.checkpoint_every and done.number % cfg.checkpoint_every == 0)
-        if done.number < 1 or not (due or stopping()):
-            return None
-        saved.add(done.number)
-        return run.save(world.policy, done)
+        checkpoint = None
+        if done.number > 0 and (due or stopping()):
+            saved.add(done.number)
+            checkpoint = run.save(world.policy, done)
+        return Beside(checkpoint, base, timed.clocks(done))
 
-    for done in selfplay.train(world, run.store, cfg, held_out(cfg.buffer.held_out), keep):
+    never = held_out([*cfg.buffer.held_out, *map(str, suite_files())])
+    for done in selfplay.train(timed.world, run.store, cfg, never, keep):
         if done.number in saved:
             run.prune()
         yield done
@@ -141,15 +152,82 @@ def play(run: Run, world: World, stopping: Callable[[], bool] = lambda: False) -
             return
 
 
+def _base_rates(done: Step, world: World, cfg: Config) -> dict[str, float]:
+    """How often the model that the run began with solves this step's new tasks (ALGORITHM.md section 7)."""
+    if done.number < 1 or not cfg.evals.base_every or done.number % cfg.evals.base_every or not done.entries:
+        return {}
+    first = world._replace(policy=policy_of(cfg))
+    chance = Chance(cfg.seed).at("base", done.number)
+    tries = selfplay.solve(done.entries, cfg.solve.trials, first, cfg.sampling.drawing, chance)
+    tried = [selfplay.tried(entry, some) for entry, some in zip(done.entries, tries, strict=True)]
+    rates = {kind: [e.successes / e.trials for e in tried if e.problem.kind is kind and e.trials] for kind in cfg.kinds}
+    return {f"solve_rate/base/{kind}": sum(some) / len(some) for kind, some in rates.items() if some}
+
+
+@final
+class Timed:
+    """A world whose parts are timed: seconds in the policy and in the executor, and in everything."""
+
+    def __init__(self, world: World) -> None:
+        self._policy, self._executor = world.policy, world.executor
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._begun = time.perf_counter()
+        self.world = World(policy=self, executor=self, tasks=world.tasks)
+
+    def clocks(self, done: Step) -> dict[str, float]:
+        """Seconds by part since the last call, with the tokens of this step."""
+        now = time.perf_counter()
+        spent = {f"seconds/{part}": seconds for part, seconds in self._seconds.items()}
+        spent["seconds"] = now - self._begun
+        spent["tokens/sampled"] = 0.0 + sum(len(rollout.completion.tokens) for rollout in done.rollouts)
+        spent["tokens/trained"] = 0.0 + sum(
+            len(rollout.completion.tokens) for rollout in done.rollouts if rollout.weight
+        )
+        self._seconds.clear()
+        self._begun = now
+        return spent
+
+    @contextmanager
+    def _timing(self, part: str) -> Generator[None]:
+        begun = time.perf_counter()
+        yield
+        self._seconds[part] += time.perf_counter() - begun
+
+    def sample(
+        self, prompts: Sequence[str], tries: int, sampling: Sampling, chances: Sequence[Chance]
+    ) -> list[list[Completion]]:
+        """The policy's."""
+        with self._timing("sample"):
+            return self._policy.sample(prompts, tries, sampling, chances)
+
+    def update(self, samples: Sequence[Sample]) -> Mapping[str, float]:
+        """The policy's."""
+        with self._timing("update"):
+            return self._policy.update(samples)
+
+    def save(self, folder: Path) -> None:
+        """The policy's."""
+        self._policy.save(folder)
+
+    def load(self, folder: Path) -> None:
+        """The policy's."""
+        self._policy.load(folder)
+
+    def run(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """The executor's."""
+        with self._timing("execute"):
+            return self._executor.run(jobs)
+
+
 # --- parts --------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def world_of(cfg: Config) -> Iterator[World]:
+def world_of(cfg: Config) -> Generator[World]:
     """The policy, sandbox and tasks that the settings name; the sandbox is closed at the end."""
-    sandbox = Sandbox(cfg.sandbox.workers or None, cfg.sandbox.minimum_level)
-    with sandbox:
-        yield World(policy_of(cfg), sandbox, make_tasks(cfg))
+    policy = policy_of(cfg)
+    with Sandbox(cfg.sandbox.workers or None, cfg.sandbox.minimum_level) as sandbox:
+        yield World(policy, sandbox, make_tasks(cfg))
 
 
 def policy_of(cfg: Config) -> Policy:
@@ -158,16 +236,14 @@ def policy_of(cfg: Config) -> Policy:
         from absolute_zero.policy.scripted import Apprentice, Scripted
 
         return Scripted(Apprentice())
-    from absolute_zero.policy.local import LocalPolicy
-
-    return LocalPolicy.from_config(cfg)
+    raise UserError("models come with the next version: only model.path=scripted plays in this one")
 
 
 # --- files --------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def explained(place: Path) -> Iterator[None]:
+def explained(place: Path) -> Generator[None]:
     """What the system refuses, as one line."""
     try:
         yield
@@ -176,7 +252,7 @@ def explained(place: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Generator[None]:
     """Hold the folder's lock; the system lets go of it when this process ends, however it ends."""
     try:
         import fcntl

@@ -21,7 +21,7 @@ from absolute_zero.config import Config
 from absolute_zero.monitors import complaint, measure
 from absolute_zero.novelty import facts, probes
 from absolute_zero.ports import World
-from absolute_zero.store import Checkpoint, Flag, Store
+from absolute_zero.store import Beside, Flag, Store
 from absolute_zero.types import (
     Completion,
     Draft,
@@ -218,12 +218,12 @@ def flat(tries: Sequence[Sequence[Rollout]]) -> list[Rollout]:
 
 def train(
     world: World, store: Store, cfg: Config, held_out: Set[str] = frozenset(),
-    keep: Callable[[Step], Checkpoint | None] = lambda done: None,
+    keep: Callable[[Step], Beside] = lambda done: Beside(),
 ) -> Iterator[Step]:  # fmt: skip
     """Seed, then train, from wherever the store stands; yields each step once it is stored.
 
-    The policy must be what it was after the store's last step. `keep` may save it; what it gives is stored in the
-    same transaction. Raises UserError if seeding leaves less than a batch of some kind; less than S is a flag.
+    The policy must be what it was after the store's last step. `keep` may save it; what it gives is stored with the
+    step. Raises UserError if seeding leaves less than a batch of some kind; less than S is a flag.
     """
     buffer = Buffer.fold(store.entries(), cfg, held_out)
     last, wanted = store.last_step(), cfg.seeding.factor * cfg.propose.batch
@@ -237,7 +237,8 @@ def train(
             raise UserError(flags[0].detail)
         done = step(number, world, buffer, cfg) if number > 0 else seed(number, world, buffer, cfg)
         seen += done.rulings if number <= 0 else ()
-        store.commit(done, measure(done), checkpoint=keep(done), flags=flags)
+        beside = keep(done)
+        store.commit(done, {**measure(done), **beside.metrics}, beside.clocks, beside.checkpoint, flags=flags)
         yield done
 
 

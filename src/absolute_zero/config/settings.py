@@ -203,6 +203,15 @@ class Store(Section):
     """Every prompt and response; one in sixteen; or none. Tasks, rewards and metrics are always kept."""
 
 
+class Evals(Section):
+    """Measuring on held-out tasks, before the first step and behind the last one."""
+
+    tasks: Annotated[Int, Field(ge=0, le=10_000)] = 300
+    """Tasks per kind and suite that are posed; 0 measures nothing."""
+    base_every: Annotated[Int, Field(ge=0)] = 20
+    """Steps between those whose new tasks are also tried by the model the run began with; 0 for none."""
+
+
 class Config(Section):
     """One run. The defaults are the paper's numbers (section 4.1)."""
 
@@ -231,6 +240,7 @@ class Config(Section):
     update: Update = Update()
     sandbox: Sandbox = Sandbox()
     store: Store = Store()
+    evals: Evals = Evals()
 
     @model_validator(mode="before")
     @classmethod

@@ -5,8 +5,10 @@ A suite is a JSONL file, one task a line: `{"kind": ..., "program": ..., "pairs"
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +21,29 @@ from absolute_zero.types import Entry, Kind, Problem, Rollout, Sampling, Standin
 
 TRIES: Final = 8
 """Tries per task at temperature 1: enough for pass@8."""
+
+
+SUITES: Final = files("absolute_zero.evals") / "suites"
+"""The suites in the package: `held_out` and `ood`, programs that the embedded model's grammar does not make."""
+
+
+def suites(tasks: int) -> dict[str, list[Entry]]:
+    """The first so many tasks of each kind, by suite."""
+    found: dict[str, list[Entry]] = {}
+    for path in suite_files():
+        entries, counts = read_suite(path), Counter[Kind]()
+        for entry in entries:
+            counts[entry.problem.kind] += 1
+            if counts[entry.problem.kind] <= tasks:
+                found.setdefault(path.stem, []).append(entry)
+    return found
+
+
+def suite_files() -> list[Path]:
+    """The files of the suites in the package. Their programs never enter a buffer."""
+    return (
+        sorted(Path(str(file)) for file in SUITES.iterdir() if file.name.endswith(".jsonl")) if SUITES.is_dir() else []
+    )
 
 
 def read_suite(path: Path) -> list[Entry]:

@@ -12,8 +12,8 @@ import hashlib
 import json
 import math
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from absolute_zero.types import (
@@ -101,6 +101,16 @@ class Checkpoint:
     """Checksum of its contents."""
     folder: str
     """Where it is, as the caller names it; kept among the clocks, as it is no fact of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a caller has to say of a step that the step does not know."""
+
+    checkpoint: Checkpoint | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    clocks: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Wall times and throughput, which differ between equal runs."""
 
 
 @dataclass(frozen=True, slots=True)

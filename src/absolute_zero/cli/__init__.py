@@ -77,7 +77,7 @@ def _azr(  # pyright: ignore[reportUnusedFunction]
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Self-play reasoning with zero data. This version holds the executor, a sandboxed Python, and the settings."""
+    """Self-play reasoning with zero data. One model proposes tasks, solves them, and learns from both."""
     if context.invoked_subcommand is None:
         print(context.get_help())
 
@@ -104,18 +104,30 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print every setting as a recipe that reads back equal, and stop.")
     ] = False,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the run's folder.")] = None,
+    runs: Annotated[str, typer.Option(metavar="FOLDER", help="Where run folders are.")] = "runs",
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")] = None,
     _help: Annotated[
         bool,
         typer.Option("--help", callback=_train_help, is_eager=True, help="Show this and the recipes, and exit."),
     ] = False,
 ) -> None:
-    """Train a model by self-play. This version reads and shows the settings; training comes with the next one."""
+    """Train a model by self-play. Ctrl-C finishes the step and saves (130); a second one leaves at once."""
+    if resume is not None:
+        if settings or name is not None or dry_run:
+            raise UserError("--resume goes on with the settings and the folder of its run: give nothing beside it")
+        from absolute_zero.cli.training import go_on
+
+        raise typer.Exit(go_on(resume))
     from absolute_zero.config import as_toml, load
 
     config = load(recipe, settings or ())
-    if not dry_run:
-        raise UserError("training comes with the next version; add --dry-run to see what it will be told")
-    print(as_toml(config), end="")
+    if dry_run:
+        print(as_toml(config), end="")
+        return
+    from absolute_zero.cli.training import begin
+
+    raise typer.Exit(begin(config, runs, name))
 
 
 @app.command()
@@ -253,7 +265,3 @@ def _show_results(inputs: Sequence[str], results: Sequence[Result], as_json: boo
 def _one_line(text: str) -> str:
     """On one line and free of control letters: foreign code chooses the names of its own exceptions."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
