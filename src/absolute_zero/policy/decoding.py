@@ -26,8 +26,8 @@ EAGER_LONGEST = 256
 7.3 at 100 tokens, 13 against 14 at 300, 54 against 25 at 800; bfloat16)."""
 PREFILL_TOKENS = 8192
 """Padded tokens of prompts that are computed together."""
-COLUMNS = 64
-"""The own cache grows by at least so many columns."""
+COLUMNS = 16
+"""The own cache grows by at least so many columns, or by a quarter."""
 
 
 class Decoder:
@@ -74,15 +74,15 @@ class Decoder:
         """Appends a token to every row; the logits of the next ones, NV."""
         column = self._used
         if column == self._own.shape[4]:
-            more = max(COLUMNS, column // 2)
-            self._own = F.pad(self._own, (0, 0, 0, more))
+            self._own = F.pad(self._own, (0, 0, 0, max(COLUMNS, column // 4)))
         self._used += 1
         positions_N = self._lengths_P[self._prompt_of_N] + column - self._start_N
-        since_N = self._start_N if self._ragged_starts else None
-        own_bias = None
-        if since_N is not None:
-            columns = torch.arange(self._used, device=self.device)
-            own_bias = self._bias(columns < since_N[:, None])
+        # The whole cache takes part, columns to come included: products copy what is a slice of a larger tensor.
+        columns = torch.arange(self._own.shape[4], device=self.device)
+        hidden = columns > column
+        if self._ragged_starts:
+            hidden = hidden | (columns < self._start_N[:, None])
+        own_bias = self._bias(hidden.expand(1 if not self._ragged_starts else -1, -1)).unsqueeze(1)
 
         def attend(n: int, q_NHD: Tensor, k_NKD: Tensor, v_NKD: Tensor) -> Tensor:
             self._own[n, 0, :, :, column] = k_NKD.transpose(0, 1)
@@ -134,12 +134,12 @@ class Decoder:
             bias = self._bias(hidden)[None, :, None].expand(self.w.kv_heads, -1, -1, -1)
             self._prompt_bias = bias.reshape(-1, 1, longest)
 
-    def _gather(self, n: int, q_NHD: Tensor, own_bias: Tensor | None) -> Tensor:
+    def _gather(self, n: int, q_NHD: Tensor, own_bias_N1W: Tensor) -> Tensor:
         """What each row's query gathers from its prompt and from its own tokens, NHD."""
         w, rows, prompts, longest = self.w, len(q_NHD), len(self._lengths_P), self._prompt.shape[4]
-        own_k, own_v = (self._own[n, part, :, :, : self._used].flatten(0, 1) for part in (0, 1))
+        own_k, own_v = (self._own[n, part].flatten(0, 1) for part in (0, 1))
         prompt_k, prompt_v = (self._prompt[n, part].flatten(0, 1) for part in (0, 1))
-        q_KNGD = (q_NHD * w.head_size**-0.5).view(rows, w.kv_heads, self.group, -1).transpose(0, 1)
+        q_KNGD = q_NHD.reshape(rows, w.kv_heads, self.group, -1).transpose(0, 1)
         grid = q_KNGD if self._row_of_cell is None else q_KNGD[:, self._row_of_cell]
         grid = grid.reshape(w.kv_heads * prompts, self._width * self.group, -1)
         q_KNGD = q_KNGD.reshape(w.kv_heads * rows, self.group, -1)
@@ -151,10 +151,8 @@ class Decoder:
         if self._cell_of_N is not None:
             far = far[:, self._cell_of_N]
         near = (q_KNGD @ own_k.transpose(1, 2)).view(w.kv_heads, rows, self.group, -1)
-        if own_bias is not None:
-            near = near + own_bias[:, None]
-        share = torch.cat((far, near), -1).softmax(-1)
-        far, near = share.split((longest, self._used), -1)
+        share = torch.cat((far, near.add_(own_bias_N1W)), -1).softmax(-1)
+        far, near = share.split((longest, near.shape[-1]), -1)
         near = near.reshape(w.kv_heads * rows, self.group, -1) @ own_v
         if self._row_of_cell is not None:
             far = far[:, self._row_of_cell]
@@ -191,16 +189,16 @@ class Decoder:
             future = self._bias(torch.ones(longest, longest, dtype=torch.bool, device=self.device).triu(1))
 
         def attend(n: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            cache[n, 0] = k.view(count, longest, w.kv_heads, -1).permute(2, 0, 1, 3)
-            cache[n, 1] = v.view(count, longest, w.kv_heads, -1).permute(2, 0, 1, 3)
-            q = q.view(count, longest, w.kv_heads, self.group, -1).permute(2, 0, 3, 1, 4)  # K count G longest D
+            cache[n, 0] = k.reshape(count, longest, w.kv_heads, -1).permute(2, 0, 1, 3)
+            cache[n, 1] = v.reshape(count, longest, w.kv_heads, -1).permute(2, 0, 1, 3)
+            q = q.reshape(count, longest, w.kv_heads, self.group, -1).permute(2, 0, 3, 1, 4)  # K count G longest D
             if future is None:
                 k, v = (part.transpose(0, 1) for part in cache[n])
                 q = q.permute(1, 0, 2, 3, 4).flatten(1, 2)
-                seen = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+                seen = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True, scale=1.0)
                 return seen.transpose(1, 2).reshape(count * longest, w.heads, -1)
             k, v = cache[n].flatten(1, 2)
-            q = (q * w.head_size**-0.5).reshape(len(k), self.group * longest, -1)
+            q = q.reshape(len(k), self.group * longest, -1)
             share = (q @ k.transpose(1, 2)).view(-1, longest, longest).add_(future).softmax(-1)
             seen = (share.view(len(k), -1, longest) @ v).view(w.kv_heads, count, self.group, longest, -1)
             return seen.permute(1, 3, 0, 2, 4).reshape(count * longest, w.heads, -1)

@@ -10,12 +10,15 @@ the vocabulary. Logits that differ by rounding (another batch shape) move the bo
 1e-6 in float32: once in a million tokens such a change picks the neighbour. Gumbel noise would fare no better, and
 needs one number per entry of the vocabulary instead of one per row.
 
-Shapes: N rows, V vocabulary.
+Shapes: N rows, V vocabulary, B blocks of X entries.
 """
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+BLOCK = 64
+"""Entries of the vocabulary that are summed at once."""
 _GAMMA, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
@@ -49,6 +52,22 @@ def _nucleus(mass_NV: Tensor, top_p: float) -> Tensor:
     return mass_NV * torch.zeros_like(kept_NV).scatter(-1, order_NV, kept_NV)
 
 
+def _blocks(mass_NV: Tensor) -> Tensor:
+    missing = -mass_NV.shape[-1] % BLOCK
+    return (F.pad(mass_NV, (0, missing)) if missing else mass_NV).unflatten(-1, (-1, BLOCK))
+
+
+def _first_above(mass_NX: Tensor, mark_N: Tensor) -> tuple[Tensor, Tensor]:
+    """The first entry at which the running sum is above the mark, and how much of the mark is left there.
+
+    An entry without mass is never it, since the sum does not rise there.
+    """
+    sums_NX = mass_NX.cumsum(-1, dtype=torch.float64)
+    at_N1 = torch.searchsorted(sums_NX, mark_N[:, None], right=True).clamp_(max=mass_NX.shape[-1] - 1)
+    before_N1 = F.pad(sums_NX, (1, 0)).gather(-1, at_N1)
+    return at_N1[:, 0], mark_N - before_N1[:, 0]
+
+
 def pick(logits_NV: Tensor, uniform_N: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor]:
     """A token per row, and its log-probability: int64 and float64, both N.
 
@@ -59,18 +78,21 @@ def pick(logits_NV: Tensor, uniform_N: Tensor, temperature: float, top_p: float)
     x_NV = logits_NV.float()
     if temperature not in (0.0, 1.0):
         x_NV = x_NV / temperature
-    top_N, best_N = x_NV.max(-1)
-    mass_NV = (x_NV - top_N[:, None]).exp_()
-    sums_NV = mass_NV.cumsum(-1, dtype=torch.float64)
-    total_N = sums_NV[:, -1]
+    top_N1 = x_NV.amax(-1, keepdim=True)
+    mass_NV = (x_NV - top_N1).exp_()
+    # Summed in blocks first, since a running sum over the whole vocabulary is slow: which block, then where in it.
+    blocks_NBX = _blocks(mass_NV)
+    sums_NB = blocks_NBX.sum(-1, dtype=torch.float64)
+    total_N = sums_NB.sum(-1)
     if temperature == 0.0:
-        token_N = best_N
+        token_N = x_NV.argmax(-1)
     else:
         if top_p < 1.0:
-            sums_NV = _nucleus(mass_NV, top_p).cumsum(-1, dtype=torch.float64)
-        # The first entry above the mark: one without mass is never it, since the sum does not rise there.
-        mark_N1 = (uniform_N * sums_NV[:, -1])[:, None]
-        token_N = torch.searchsorted(sums_NV, mark_N1, right=True)[:, 0].clamp_(max=logits_NV.shape[-1] - 1)
-    chosen_N = x_NV.gather(-1, token_N[:, None])[:, 0]
-    return token_N, (chosen_N - top_N).double() - total_N.log()
-
+            blocks_NBX = _blocks(_nucleus(mass_NV, top_p))
+            sums_NB = blocks_NBX.sum(-1, dtype=torch.float64)
+        block_N, left_N = _first_above(sums_NB, uniform_N * sums_NB.sum(-1))
+        inside_NX = blocks_NBX.gather(1, block_N[:, None, None].expand(-1, 1, BLOCK))[:, 0]
+        token_N = block_N * BLOCK + _first_above(inside_NX, left_N)[0]
+    token_N.clamp_(max=logits_NV.shape[-1] - 1)
+    chosen_N = (x_NV.gather(-1, token_N[:, None]) - top_N1)[:, 0]
+    return token_N, chosen_N.double() - total_N.log()

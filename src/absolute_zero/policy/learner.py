@@ -1,0 +1,200 @@
+"""Learning: from samples to one step of the optimiser, or several on the same samples.
+
+Promises: the loss of `absolute_zero.policy.loss` over the whole step, whatever the micro-batches; on the first update
+of a step every ratio is exactly 1, because the old log-probabilities are the learner's own, detached; no dropout; the
+same samples, weights and optimiser state give the same bits on one CPU. Weights and optimiser are float32, matrix
+products in `dtype`. Does not compute rewards or advantages, and does not filter.
+
+Shapes: B sequences, T padded length, M tokens that are predicted, V vocabulary.
+"""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from absolute_zero.config import Update
+from absolute_zero.policy import shared
+from absolute_zero.policy.batches import Group, Item, micro_batches, rounded
+from absolute_zero.policy.generic import inputs, left_padded
+from absolute_zero.policy.loss import scores, terms
+from absolute_zero.policy.transformer import Weights, supported
+from absolute_zero.types import AbsoluteZeroError
+
+
+class Learner:
+    """A model's optimiser, and the updates it makes.
+
+    `reference` is a frozen copy of the weights the run began with; it is needed only where `settings.kl` is above 0.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: Update,
+        dtype: torch.dtype,
+        temperature: float = 1.0,
+        reference: nn.Module | None = None,
+    ) -> None:
+        self.model, self.reference = model, reference
+        self.settings, self.dtype, self.temperature = settings, dtype, temperature
+        self.device = next(model.parameters()).device
+        self.updates = 0
+        """Steps taken so far; the warmup counts them."""
+        _no_dropout(model)
+        self._ours = supported(model)
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(),
+            lr=settings.learning_rate,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        if settings.checkpoint_activations:
+            enable: Any = model.gradient_checkpointing_enable
+            enable({"use_reentrant": False})
+        # Only transformers' checkpointing looks at the mode, once there is no dropout.
+        model.train(settings.checkpoint_activations)
+
+    def update(self, items: Sequence[Item]) -> dict[str, float]:
+        """One step on these samples, of `settings.epochs` updates; what was measured, as numbers.
+
+        Items without weight or tokens are left out; without any item nothing changes, and nothing was measured.
+        Raises AbsoluteZeroError, before the weights change, if the gradient is not finite.
+        """
+        items = [item for item in items if item.weight > 0 and item.completion]
+        if not items:
+            return {}
+        batches = self._batches(items)
+        total = math.fsum(item.weight * len(item.completion) for item in items)
+        rate = self.settings.learning_rate * min(1.0, (self.updates + 1) / max(1, self.settings.warmup_steps))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        old: list[Tensor] = []
+        measured: dict[str, float] = {}
+        for _ in range(self.settings.epochs):
+            tally = Tally()
+            self.optimizer.zero_grad(set_to_none=True)
+            for number, batch in enumerate(batches):
+                self._backward(batch, number, old, total, tally)
+            norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.grad_clip))
+            if not math.isfinite(norm):
+                self.optimizer.zero_grad(set_to_none=True)
+                raise AbsoluteZeroError(
+                    "the gradient is not finite: lower update.learning_rate and resume from the last checkpoint"
+                )
+            self.optimizer.step()
+            measured = {**tally.read(total), "grad_norm": norm}
+        self.optimizer.zero_grad(set_to_none=True)
+        self.updates += 1
+        return {**measured, "learning_rate": rate, "samples": float(len(items))}
+
+    def _batches(self, items: Sequence[Item]) -> list[list[Group]]:
+        """Micro-batches for our own forward, then those for transformers', where each completion stands alone."""
+        here = [self._ours and len(item.prompt) + len(item.completion) <= shared.LONGEST for item in items]
+        ours = [item for item, ok in zip(items, here, strict=True) if ok]
+        rest = [item for item, ok in zip(items, here, strict=True) if not ok]
+        budget = self.settings.tokens_per_batch
+        return micro_batches(ours, budget) + alone(rest, budget)
+
+    def _backward(self, batch: Sequence[Group], number: int, old: list[Tensor], total: float, tally: "Tally") -> None:
+        """Adds the gradient of one micro-batch; keeps its old log-probabilities if it is the first time."""
+        items = [item for group in batch for item in group.items]
+
+        def per_token(values: Sequence[float]) -> Tensor:
+            return torch.tensor(values, device=self.device)
+
+        counts = [len(item.completion) for item in items]
+        weight_M = per_token([item.weight for item, count in zip(items, counts, strict=True) for _ in range(count)])
+        advantage_M = per_token([i.advantage for i, count in zip(items, counts, strict=True) for _ in range(count)])
+        sampler_M = per_token([logprob for item in items for logprob in item.sampler])
+        target = [token for item in items for token in item.completion]
+        logprob_M, entropy_M = self._scores(self.model, batch, target)
+        if number == len(old):
+            old.append(logprob_M.detach())
+        reference_M = None
+        if self.settings.kl > 0:
+            if self.reference is None:
+                raise AbsoluteZeroError("update.kl needs a reference model")
+            with torch.no_grad():
+                reference_M, _ = self._scores(self.reference, batch, target)
+        term_M, watched = terms(
+            logprob_M, entropy_M, old[number], sampler_M, advantage_M, self.settings, reference_M
+        )
+        loss = (weight_M * term_M).sum() / total
+        loss.backward()
+        tally.add(float(loss.detach()), watched)
+
+    def _scores(self, model: nn.Module, batch: Sequence[Group], target: list[int]) -> tuple[Tensor, Tensor]:
+        """Log-probability and entropy at every token of the micro-batch, M each."""
+        items = [item for group in batch for item in group.items]
+        if self._ours and max(len(item.prompt) + len(item.completion) for item in items) <= shared.LONGEST:
+            logits_MV = shared.logits(batch, Weights.of(model, self.dtype), self.settings.checkpoint_activations)
+        else:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+                logits_MV = alone_logits(model, items)
+        # Rows of padding in the logits go through with some target, and are cut off: a cut before would copy.
+        padding = [0] * (len(logits_MV) - len(target))
+        logprob_M, entropy_M = scores(
+            logits_MV, torch.tensor(target + padding, device=self.device), self.temperature
+        )
+        return logprob_M[: len(target)], entropy_M[: len(target)]
+
+
+def alone(items: Sequence[Item], budget: int) -> list[list[Group]]:
+    """Micro-batches in which every completion has its prompt to itself, by length."""
+    ordered = sorted(items, key=lambda item: -(len(item.prompt) + len(item.completion)))
+    cut: list[list[Group]] = []
+    fit = 0
+    for item in ordered:
+        if not cut or len(cut[-1]) == fit:
+            fit = max(1, budget // rounded(len(item.prompt) + len(item.completion)))
+            cut.append([])
+        cut[-1].append(Group(item.prompt, (item,)))
+    return cut
+
+
+def alone_logits(model: nn.Module, items: Sequence[Item]) -> Tensor:
+    """Logits before every token of every completion, MV, by the model's own forward on whole sequences."""
+    rows = [[*item.prompt, *item.completion] for item in items]
+    device = next(model.parameters()).device
+    ids_BT, mask_BT = left_padded(rows, device, rounded(max(map(len, rows))))
+    longest = max(len(item.completion) for item in items)
+    out: Any = model(**inputs(model, ids_BT, mask_BT, longest + 1), use_cache=False)
+    logits = out.logits[:, -longest - 1 : -1]
+    wanted = torch.tensor([[k >= longest - len(i.completion) for k in range(longest)] for i in items], device=device)
+    return logits[wanted]
+
+
+class Tally:
+    """Means and extremes over the tokens of a step, gathered by micro-batch."""
+
+    def __init__(self) -> None:
+        self.loss, self.tokens = 0.0, 0
+        self.sums: dict[str, float] = {}
+        self.most: dict[str, float] = {}
+
+    def add(self, loss: float, watched: dict[str, Tensor]) -> None:
+        self.loss += loss
+        self.tokens += len(watched["ratio"])
+        for name, value in watched.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.double().sum())
+            self.most[name] = max(self.most.get(name, -math.inf), float(value.max()))
+
+    def read(self, total: float) -> dict[str, float]:
+        means = {name: value / self.tokens for name, value in self.sums.items()}
+        extremes = {f"{name}_max": self.most[name] for name in ("ratio", "mismatch")}
+        return {"loss": self.loss, "tokens": float(self.tokens), **means, **extremes}
+
+
+def _no_dropout(model: nn.Module) -> None:
+    """A sampled token's probability is of the whole model: what is drawn at random inside has no place here."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        for name in ("attention_dropout", "dropout"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)
