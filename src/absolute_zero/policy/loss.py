@@ -36,6 +36,10 @@ def _slices(rows: int, width: int) -> Iterator[slice]:
     return (slice(first, first + step) for first in range(0, rows, step))
 
 
+def _scaled(logits_NV: Tensor, temperature: float) -> Tensor:
+    return logits_NV.float() if temperature == 1.0 else logits_NV.float() / temperature
+
+
 class _Scores(torch.autograd.Function):
     """Log-probability of the targets and entropy, from logits of any precision.
 
@@ -49,27 +53,28 @@ class _Scores(torch.autograd.Function):
         normaliser_N = logits_NV.new_empty(len(logits_NV), dtype=torch.float32)
         entropy_N, chosen_N = torch.empty_like(normaliser_N), torch.empty_like(normaliser_N)
         for part in _slices(*logits_NV.shape):
-            x = logits_NV[part].float() / temperature
-            normaliser_N[part] = x.logsumexp(-1)
+            x = _scaled(logits_NV[part], temperature)
+            top = x.amax(-1, keepdim=True)
+            mass = (x - top).exp_()
+            total = mass.sum(-1)
+            normaliser_N[part] = top[:, 0] + total.log()
+            entropy_N[part] = normaliser_N[part] - torch.linalg.vecdot(mass, x) / total
             chosen_N[part] = x.gather(-1, target_N[part, None])[:, 0]
-            x -= normaliser_N[part, None]
-            entropy_N[part] = -(x.exp() * x).sum(-1)
         ctx.save_for_backward(logits_NV, target_N, normaliser_N, entropy_N)
         ctx.temperature = temperature
         return chosen_N - normaliser_N, entropy_N
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        by_logprob_N, by_entropy_N = grads
         logits_NV, target_N, normaliser_N, entropy_N = ctx.saved_tensors
+        by_logprob_N1, by_entropy_N1 = (grad[:, None] / ctx.temperature for grad in grads)
+        level_N1 = -(by_logprob_N1 + by_entropy_N1 * entropy_N[:, None])
         grad_NV = torch.empty_like(logits_NV)
         for part in _slices(*logits_NV.shape):
-            logp = logits_NV[part].float() / ctx.temperature - normaliser_N[part, None]
-            p = logp.exp()
-            slope = logp.add_(entropy_N[part, None]).mul_(by_entropy_N[part, None]).add_(by_logprob_N[part, None])
-            grad = p.mul_(slope).neg_()
-            grad.scatter_add_(-1, target_N[part, None], by_logprob_N[part, None])
-            grad_NV[part] = grad / ctx.temperature
+            logp = _scaled(logits_NV[part], ctx.temperature) - normaliser_N[part, None]
+            grad = torch.addcmul(level_N1[part], logp, by_entropy_N1[part], value=-1).mul_(logp.exp_())
+            grad.scatter_add_(-1, target_N[part, None], by_logprob_N1[part])
+            grad_NV[part] = grad
         return grad_NV, None, None
 
 

@@ -9,7 +9,7 @@ Attention is by plain products (faster than the fused kernel on a CPU in the bac
 bfloat16), whose memory grows with the square of the length: `LONGEST` says up to where.
 
 Shapes: N flat tokens, P prompts, R room for completions of a prompt, T longest prompt, U longest completion, K
-key/value heads, G query heads that share one, H = K G, D head size, M tokens to predict, V vocabulary.
+key/value heads, G query heads that share one, H = K G, D head size, X = T + U, M tokens to predict, V vocabulary.
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
@@ -112,47 +112,53 @@ class Layout:
     def _mask(self, prompt_lengths: Sequence[int], device: torch.device) -> None:
         """Minus infinity where a query must not see a key. Padding lies behind, where no token that counts looks."""
 
+        def future(size: int) -> Tensor:
+            return torch.ones(size, size, dtype=torch.bool, device=device).triu(1)
+
         def bias(hidden: Tensor) -> Tensor:
             return torch.zeros(hidden.shape, dtype=self.w.dtype, device=device).masked_fill_(hidden, float("-inf"))
 
-        def future(size: int) -> Tensor:
-            return bias(torch.ones(size, size, dtype=torch.bool, device=device).triu(1))
-
-        self._future_TT, self._future_UU = future(self.longest_prompt), future(self.longest)
-        lengths = torch.tensor(prompt_lengths, device=device)
-        hidden_PT = torch.arange(self.longest_prompt, device=device) >= lengths[:, None]
-        self._beyond = bias(hidden_PT).repeat(self.w.kv_heads, 1).unsqueeze(1)  # K P, 1, T
+        lengths_P = torch.tensor(prompt_lengths, device=device)
+        beyond_PT = torch.arange(self.longest_prompt, device=device) >= lengths_P[:, None]
+        hidden = torch.cat(
+            (
+                beyond_PT[:, None].expand(-1, self.longest, -1),
+                future(self.longest).expand(self.prompts, -1, -1),
+            ),
+            -1,
+        )
+        self._bias_TT, self._bias_P1UX = bias(future(self.longest_prompt)), bias(hidden)[:, None]
 
     def attend(self, n: int, q_NHD: Tensor, k_NKD: Tensor, v_NKD: Tensor) -> Tensor:
         """Every prompt's tokens among themselves; every completion's to their prompt and among themselves."""
-        size = self.w.head_size
-        pairs = self.w.kv_heads * self.prompts
+        heads, size, pairs = self.w.kv_heads, self.w.head_size, self.w.kv_heads * self.prompts
+        in_prompt, in_rest = pairs * self.longest_prompt, pairs * self.room * self.longest
 
-        def placed(x: Tensor, ways: tuple[Tensor, Tensor], heads: int) -> tuple[Tensor, Tensor]:
-            rows = _Placed.apply(x.reshape(-1, size), *ways, self.real * heads, False)
-            return rows.split((pairs * heads // self.w.kv_heads * self.longest_prompt,
-                               pairs * heads // self.w.kv_heads * self.room * self.longest))  # fmt: skip
+        def placed(x: Tensor, ways: tuple[Tensor, Tensor], group: int) -> tuple[Tensor, Tensor]:
+            rows: Any = _Placed.apply(x.reshape(-1, size), *ways, self.real * heads * group, False)
+            return rows.split((in_prompt * group, in_rest * group))
 
-        q_prompt, q_rest = placed(q_NHD, self._queries, self.w.heads)
-        (k_prompt, k_rest), (v_prompt, v_rest) = (placed(x, self._keys, self.w.kv_heads) for x in (k_NKD, v_NKD))
-        k_prompt, v_prompt = (x.view(pairs, self.longest_prompt, size) for x in (k_prompt, v_prompt))
-        k_rest, v_rest = (x.view(pairs * self.room, self.longest, size) for x in (k_rest, v_rest))
+        def keys(x: Tensor) -> tuple[Tensor, Tensor]:
+            """Those of the prompts, K P T; and for every completion its prompt's and its own, K P R X."""
+            prompt, rest = placed(x, self._keys, 1)
+            prompt = prompt.view(heads, self.prompts, 1, self.longest_prompt, size)
+            rest = rest.view(heads, self.prompts, self.room, self.longest, size)
+            whole = torch.cat((prompt.expand(-1, -1, self.room, -1, -1), rest), -2)
+            return prompt.flatten(0, 2), whole.flatten(0, 2)
 
-        score = q_prompt.view(pairs, -1, size) @ k_prompt.transpose(1, 2)
-        score = score.view(-1, self.longest_prompt, self.longest_prompt) + self._future_TT
-        seen_prompt = score.softmax(-1).view(pairs, -1, self.longest_prompt) @ v_prompt
+        def gathered(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+            score = q.view(len(k), -1, size) @ k.transpose(1, 2)
+            shape = score.shape
+            share = score.view(heads, self.prompts, -1, *bias.shape[-2:]).add_(bias).softmax(-1)
+            return (share.view(shape) @ v).view(-1, size)
 
-        far = q_rest.view(pairs, -1, size) @ k_prompt.transpose(1, 2) + self._beyond
-        near = q_rest.view(pairs * self.room, -1, size) @ k_rest.transpose(1, 2)
-        near = near.view(-1, self.longest, self.longest) + self._future_UU
-        share = torch.cat((far.view(-1, self.longest, self.longest_prompt), near), -1).softmax(-1)
-        far, near = share.split((self.longest_prompt, self.longest), -1)
-        seen_far = far.reshape(pairs, -1, self.longest_prompt) @ v_prompt
-        seen_near = near.reshape(pairs * self.room, -1, self.longest) @ v_rest
-
-        seen = torch.cat((seen_prompt.view(-1, size), seen_far.view(-1, size) + seen_near.view(-1, size)))
+        q_prompt, q_rest = placed(q_NHD, self._queries, self.group)
+        (k_prompt, k_rest), (v_prompt, v_rest) = keys(k_NKD), keys(v_NKD)
+        seen_prompt = gathered(q_prompt, k_prompt, v_prompt, self._bias_TT)
+        seen_rest = gathered(q_rest, k_rest, v_rest, self._bias_P1UX)
         there, back = self._queries
-        return _Placed.apply(seen, back, there, self.real * self.w.heads, True).view(q_NHD.shape)
+        seen: Any = _Placed.apply(torch.cat((seen_prompt, seen_rest)), back, there, self.real * self.w.heads, True)
+        return seen.view(q_NHD.shape)
 
 
 def logits(groups: Sequence[Group], w: Weights, recompute: bool = False) -> Tensor:

@@ -53,6 +53,32 @@ class Affine:
         return F.linear(x, self.weight, self.bias)
 
 
+class _RootMeanSquare(torch.autograd.Function):
+    """y = x r scale with r = (mean(x^2) + epsilon) ** -1/2, over the last axis, in float32; y in `dtype`.
+
+    By hand, because automatic differentiation goes over x a dozen times. With g = scale dy and n the size:
+    dx = r g - x r^3 / n sum(g x), and dscale = sum(dy x r) over the rows.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, epsilon: float, dtype: torch.dtype) -> Tensor:
+        # One pass for the norm, where F.rms_norm takes a square and a mean.
+        mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square() / x.shape[-1]
+        r = (mean_square + epsilon).rsqrt()
+        ctx.save_for_backward(x, scale, r)
+        return (x * r).mul_(scale).to(dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        x, scale, r = ctx.saved_tensors
+        dy = grads[0].float()
+        xr = x * r
+        dscale = (dy * xr).flatten(0, -2).sum(0)
+        g = dy * scale
+        shared = torch.linalg.vecdot(g, xr).unsqueeze(-1) / x.shape[-1]
+        return torch.addcmul(g, xr, -shared).mul_(r), dscale, None, None
+
+
 @dataclass(frozen=True, slots=True)
 class Norm:
     """A root-mean-square norm over the last axis, in float32 whatever comes in."""
@@ -60,11 +86,8 @@ class Norm:
     scale: Tensor
     epsilon: float
 
-    def __call__(self, x: Tensor) -> Tensor:
-        x = x.float()
-        # One pass for the norm, where F.rms_norm takes a square and a mean: a third of its time on a CPU.
-        mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square() / x.shape[-1]
-        return x * (mean_square + self.epsilon).rsqrt() * self.scale
+    def __call__(self, x: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        return _RootMeanSquare.apply(x.float(), self.scale, self.epsilon, dtype)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +198,14 @@ def _rotated(x_NHD: Tensor, turns_N1D: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _block(n: int, layer: Layer, w: Weights, h_NE: Tensor, turns_N1D: Tensor, attend: Attend) -> Tensor:
-    qkv = layer.qkv(layer.norm_attention(h_NE).to(w.dtype)).view(len(h_NE), -1, w.head_size)
+    qkv = layer.qkv(layer.norm_attention(h_NE, w.dtype)).view(len(h_NE), -1, w.head_size)
     qk, v = qkv.split((w.heads + w.kv_heads, w.kv_heads), 1)
     if layer.norm_q is not None and layer.norm_k is not None:
         q, k = qk.split((w.heads, w.kv_heads), 1)
         qk = torch.cat((layer.norm_q(q), layer.norm_k(k)), 1)
     q, k = _rotated(qk, turns_N1D, w.dtype).split((w.heads, w.kv_heads), 1)
     h_NE = h_NE + layer.out(attend(n, q, k, v).flatten(1))
-    x_NE = layer.norm_mlp(h_NE).to(w.dtype)
+    x_NE = layer.norm_mlp(h_NE, w.dtype)
     return h_NE + layer.down(w.act(layer.gate(x_NE)) * layer.up(x_NE))
 
 
@@ -198,4 +221,4 @@ def forward(w: Weights, ids_N: Tensor, positions_N: Tensor, attend: Attend, reco
             h_NE = checkpoint(_block, n, layer, w, h_NE, turns_N1D, attend, use_reentrant=False)
         else:
             h_NE = _block(n, layer, w, h_NE, turns_N1D, attend)
-    return w.norm(h_NE).to(w.dtype)
+    return w.norm(h_NE, w.dtype)
