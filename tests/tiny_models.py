@@ -5,14 +5,19 @@ from typing import Any
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
-    AutoModelForCausalLM, Gemma2Config, GPT2Config, LlamaConfig, PreTrainedTokenizerFast,
-    Qwen2Config, Qwen3Config,
-)  # fmt: skip
+    AutoModelForCausalLM,
+    Gemma2Config,
+    GPT2Config,
+    LlamaConfig,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen3Config,
+)
 
 END, PAD, BEGIN = "<|end|>", "<|pad|>", "<|begin|>"
 TAGS = ("<think>", "</think>", "<answer>")
 """Special tokens of their own; `</answer>` is not one, so that it lies across several tokens."""
-MERGES = [("<", "/"), ("a", "n"), ("s", "w"), ("e", "r"), ("an", "sw"), ("er", ">"), ("Ġ", "a"), (">", "Ċ"), ("answ", "er")]
+MERGES = [tuple(pair.split()) for pair in ("< /", "a n", "s w", "e r", "an sw", "er >", "Ġ a", "> Ċ", "answ er")]
 
 
 def tokenizer() -> Any:
@@ -27,18 +32,26 @@ def tokenizer() -> Any:
 
 
 VOCABULARY = len(tokenizer())
-SIZES: dict[str, Any] = dict(vocab_size=VOCABULARY, hidden_size=24, intermediate_size=40, num_hidden_layers=2,
-                             max_position_embeddings=256, eos_token_id=None, bos_token_id=None, pad_token_id=None)  # fmt: skip
+SIZES: dict[str, Any] = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 24,
+    "intermediate_size": 40,
+    "num_hidden_layers": 2,
+    "max_position_embeddings": 256,
+    **dict.fromkeys(("eos_token_id", "bos_token_id", "pad_token_id")),
+}
+GPT2_SIZES: dict[str, Any] = {"vocab_size": VOCABULARY, "n_embd": 24, "n_layer": 2, "n_head": 4, "n_positions": 256}
 CONFIGS: dict[str, Any] = {
     "llama": LlamaConfig(**SIZES, num_attention_heads=4, num_key_value_heads=2),
     "llama-one-kv": LlamaConfig(**SIZES, num_attention_heads=6, num_key_value_heads=1, tie_word_embeddings=True),
-    "llama-biased": LlamaConfig(**SIZES, num_attention_heads=4, num_key_value_heads=4, attention_bias=True, mlp_bias=True),
+    "llama-biased": LlamaConfig(
+        **SIZES, num_attention_heads=4, num_key_value_heads=4, attention_bias=True, mlp_bias=True
+    ),
     "qwen2": Qwen2Config(**SIZES, num_attention_heads=6, num_key_value_heads=2),
     "qwen3": Qwen3Config(**SIZES, num_attention_heads=4, num_key_value_heads=2, head_dim=16),
-    "gpt2": GPT2Config(vocab_size=VOCABULARY, n_embd=24, n_layer=2, n_head=4, n_positions=256, eos_token_id=None,
-                       bos_token_id=None),
+    "gpt2": GPT2Config(**GPT2_SIZES, eos_token_id=None, bos_token_id=None),
     "gemma2": Gemma2Config(**SIZES, num_attention_heads=4, num_key_value_heads=2, head_dim=8, sliding_window=8),
-}  # fmt: skip
+}
 FAST = ("llama", "llama-one-kv", "llama-biased", "qwen2", "qwen3")
 """What the policy computes by its own forward; the others go through transformers' own."""
 

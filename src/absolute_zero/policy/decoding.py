@@ -35,6 +35,8 @@ class Decoder:
 
     joins = True
     """Rows may join while others are under way."""
+    prompt_tokens = 1 << 40
+    """Prompts are computed in pieces here, so that any number of them may join."""
 
     def __init__(self, weights: Weights) -> None:
         self.w = weights
@@ -66,7 +68,8 @@ class Decoder:
         places = torch.arange(len(prompts), device=self.device).repeat_interleave(counts)
         self._prompt_of_N = torch.cat((self._prompt_of_N, places + first))
         self._start_N = torch.cat((self._start_N, torch.full_like(places, self._used)))
-        self._own = torch.cat((self._own, self._own.new_zeros(*self._own.shape[:3], len(places), *self._own.shape[4:])), 3)
+        empty = self._own.new_zeros(*self._own.shape[:3], len(places), *self._own.shape[4:])
+        self._own = torch.cat((self._own, empty), 3)
         self._arrange()
         return torch.cat(logits)[places]
 

@@ -12,6 +12,7 @@ needs one number per entry of the vocabulary instead of one per row.
 
 Shapes: N rows, V vocabulary, B blocks of X entries.
 """
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import torch
 from torch import Tensor
@@ -46,7 +47,7 @@ def uniforms(keys_N: Tensor, positions_N: Tensor) -> Tensor:
 
 def _nucleus(mass_NV: Tensor, top_p: float) -> Tensor:
     """The mass of the fewest most probable tokens that together hold `top_p` of it; 0 elsewhere (Holtzman 2020)."""
-    sorted_NV, order_NV = mass_NV.double().sort(-1, descending=True, stable=True)
+    sorted_NV, order_NV = torch.sort(mass_NV.double(), dim=-1, descending=True, stable=True)
     before_NV = sorted_NV.cumsum(-1) - sorted_NV
     kept_NV = before_NV < top_p * sorted_NV.sum(-1, keepdim=True)
     return mass_NV * torch.zeros_like(kept_NV).scatter(-1, order_NV, kept_NV)

@@ -11,15 +11,16 @@ Shapes: B sequences, T padded length, M tokens that are predicted, V vocabulary.
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from absolute_zero.config import Update
-from absolute_zero.policy import shared
+from absolute_zero.policy import hardware, shared
 from absolute_zero.policy.batches import Group, Item, micro_batches, rounded
-from absolute_zero.policy.generic import inputs, left_padded
+from absolute_zero.policy.generic import fit_attention, inputs, left_padded
 from absolute_zero.policy.loss import scores, terms
 from absolute_zero.policy.transformer import Weights, supported
 from absolute_zero.types import AbsoluteZeroError
@@ -28,7 +29,7 @@ from absolute_zero.types import AbsoluteZeroError
 class Learner:
     """A model's optimiser, and the updates it makes.
 
-    `reference` is a frozen copy of the weights the run began with; it is needed only where `settings.kl` is above 0.
+    `reference` is a frozen copy of the weights the run began with, or None where `settings.kl` is 0.
     """
 
     def __init__(
@@ -59,38 +60,54 @@ class Learner:
         # Only transformers' checkpointing looks at the mode, once there is no dropout.
         model.train(settings.checkpoint_activations)
 
-    def update(self, items: Sequence[Item]) -> dict[str, float]:
+    def update(self, items: Sequence[Item], threads: int = 1) -> dict[str, float]:
         """One step on these samples, of `settings.epochs` updates; what was measured, as numbers.
 
         Items without weight or tokens are left out; without any item nothing changes, and nothing was measured.
-        Raises AbsoluteZeroError, before the weights change, if the gradient is not finite.
+        `threads` is the setting `model.threads`; lanes change no bit. Raises AbsoluteZeroError, before the weights
+        change, if the gradient is not finite.
         """
         items = [item for item in items if item.weight > 0 and item.completion]
         if not items:
             return {}
         batches = self._batches(items)
+        longest = max(len(item.prompt) + len(item.completion) for item in items)
+        for model in (self.model, *([self.reference] if self.reference is not None else [])):
+            fit_attention(model, longest)
         total = math.fsum(item.weight * len(item.completion) for item in items)
         rate = self.settings.learning_rate * min(1.0, (self.updates + 1) / max(1, self.settings.warmup_steps))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        old: list[Tensor] = []
+        old: list[Tensor | None] = [None] * len(batches)
         measured: dict[str, float] = {}
         for _ in range(self.settings.epochs):
-            tally = Tally()
-            self.optimizer.zero_grad(set_to_none=True)
-            for number, batch in enumerate(batches):
-                self._backward(batch, number, old, total, tally)
-            norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.grad_clip))
-            if not math.isfinite(norm):
-                self.optimizer.zero_grad(set_to_none=True)
-                raise AbsoluteZeroError(
-                    "the gradient is not finite: lower update.learning_rate and resume from the last checkpoint"
-                )
-            self.optimizer.step()
-            measured = {**tally.read(total), "grad_norm": norm}
-        self.optimizer.zero_grad(set_to_none=True)
+            measured = self._epoch(batches, old, total, threads)
         self.updates += 1
         return {**measured, "learning_rate": rate, "samples": float(len(items))}
+
+    def _epoch(
+        self, batches: Sequence[Sequence[Group]], old: list[Tensor | None], total: float, threads: int
+    ) -> dict[str, float]:
+        """One update. Fills in `old`, the log-probabilities before the first one, where there are none yet."""
+        lanes = hardware.lanes(threads, len(batches), self.device)
+        self.optimizer.zero_grad(set_to_none=True)
+        jobs = [partial(self._micro, batch, old[place], total, lanes > 1) for place, batch in enumerate(batches)]
+        tally = Tally()
+        for place, (logprob_M, loss, watched, grads) in enumerate(hardware.run(jobs, lanes)):
+            old[place] = logprob_M
+            tally.add(loss, watched)
+            for parameter, grad in zip(self.model.parameters(), grads, strict=False):
+                if grad is not None:
+                    parameter.grad = grad if parameter.grad is None else parameter.grad.add_(grad)
+        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.grad_clip))
+        if not math.isfinite(norm):
+            self.optimizer.zero_grad(set_to_none=True)
+            raise AbsoluteZeroError(
+                "the gradient is not finite: lower update.learning_rate and resume from the last checkpoint"
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return {**tally.read(), "grad_norm": norm}
 
     def _batches(self, items: Sequence[Item]) -> list[list[Group]]:
         """Micro-batches for our own forward, then those for transformers', where each completion stands alone."""
@@ -100,37 +117,42 @@ class Learner:
         budget = self.settings.tokens_per_batch
         return micro_batches(ours, budget) + alone(rest, budget)
 
-    def _backward(self, batch: Sequence[Group], number: int, old: list[Tensor], total: float, tally: "Tally") -> None:
-        """Adds the gradient of one micro-batch; keeps its old log-probabilities if it is the first time."""
+    def _micro(
+        self, batch: Sequence[Group], old_M: Tensor | None, total: float, apart: bool
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor], Sequence[Tensor | None]]:
+        """One micro-batch: its old log-probabilities, its part of the loss, what was watched, and its gradients.
+
+        The gradients are added to the parameters' own, unless they are wanted `apart`: then several can be computed
+        at the same time, and added in order.
+        """
         items = [item for group in batch for item in group.items]
+        counts = torch.tensor([len(item.completion) for item in items], device=self.device)
 
         def per_token(values: Sequence[float]) -> Tensor:
-            return torch.tensor(values, device=self.device)
+            return torch.tensor(values, device=self.device).repeat_interleave(counts)
 
-        counts = [len(item.completion) for item in items]
-        weight_M = per_token([item.weight for item, count in zip(items, counts, strict=True) for _ in range(count)])
-        advantage_M = per_token([i.advantage for i, count in zip(items, counts, strict=True) for _ in range(count)])
-        sampler_M = per_token([logprob for item in items for logprob in item.sampler])
-        target = [token for item in items for token in item.completion]
-        logprob_M, entropy_M = self._scores(self.model, batch, target)
-        if number == len(old):
-            old.append(logprob_M.detach())
+        weight_M, advantage_M = per_token([i.weight for i in items]), per_token([i.advantage for i in items])
+        sampler_M = torch.tensor([logprob for item in items for logprob in item.sampler], device=self.device)
+        logprob_M, entropy_M = self._scores(self.model, batch)
+        if old_M is None:
+            old_M = logprob_M.detach()
         reference_M = None
-        if self.settings.kl > 0:
-            if self.reference is None:
-                raise AbsoluteZeroError("update.kl needs a reference model")
+        if self.reference is not None:
             with torch.no_grad():
-                reference_M, _ = self._scores(self.reference, batch, target)
-        term_M, watched = terms(
-            logprob_M, entropy_M, old[number], sampler_M, advantage_M, self.settings, reference_M
-        )
+                reference_M, _ = self._scores(self.reference, batch)
+        term_M, watched = terms(logprob_M, entropy_M, old_M, sampler_M, advantage_M, self.settings, reference_M)
         loss = (weight_M * term_M).sum() / total
-        loss.backward()
-        tally.add(float(loss.detach()), watched)
+        grads: Sequence[Tensor | None] = ()
+        if apart:
+            grads = torch.autograd.grad(loss, list(self.model.parameters()), allow_unused=True)
+        else:
+            loss.backward()
+        return old_M, loss.detach(), watched, grads
 
-    def _scores(self, model: nn.Module, batch: Sequence[Group], target: list[int]) -> tuple[Tensor, Tensor]:
+    def _scores(self, model: nn.Module, batch: Sequence[Group]) -> tuple[Tensor, Tensor]:
         """Log-probability and entropy at every token of the micro-batch, M each."""
         items = [item for group in batch for item in group.items]
+        target = [token for item in items for token in item.completion]
         if self._ours and max(len(item.prompt) + len(item.completion) for item in items) <= shared.LONGEST:
             logits_MV = shared.logits(batch, Weights.of(model, self.dtype), self.settings.checkpoint_activations)
         else:
@@ -138,9 +160,8 @@ class Learner:
                 logits_MV = alone_logits(model, items)
         # Rows of padding in the logits go through with some target, and are cut off: a cut before would copy.
         padding = [0] * (len(logits_MV) - len(target))
-        logprob_M, entropy_M = scores(
-            logits_MV, torch.tensor(target + padding, device=self.device), self.temperature
-        )
+        target_M = torch.tensor(target + padding, device=self.device)
+        logprob_M, entropy_M = scores(logits_MV, target_M, self.temperature)
         return logprob_M[: len(target)], entropy_M[: len(target)]
 
 
@@ -177,14 +198,14 @@ class Tally:
         self.sums: dict[str, float] = {}
         self.most: dict[str, float] = {}
 
-    def add(self, loss: float, watched: dict[str, Tensor]) -> None:
-        self.loss += loss
+    def add(self, loss: Tensor, watched: dict[str, Tensor]) -> None:
+        self.loss += float(loss)
         self.tokens += len(watched["ratio"])
         for name, value in watched.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value.double().sum())
             self.most[name] = max(self.most.get(name, -math.inf), float(value.max()))
 
-    def read(self, total: float) -> dict[str, float]:
+    def read(self) -> dict[str, float]:
         means = {name: value / self.tokens for name, value in self.sums.items()}
         extremes = {f"{name}_max": self.most[name] for name in ("ratio", "mismatch")}
         return {"loss": self.loss, "tokens": float(self.tokens), **means, **extremes}

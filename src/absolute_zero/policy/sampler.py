@@ -4,10 +4,10 @@ Promises: every try draws noise of its own address (`absolute_zero.policy.draws`
 its chance and the weights, and on nothing else in the call but rounding; finished rows make room for waiting ones.
 Does not know models: an engine computes logits (`decoding`, `generic`).
 """
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -31,12 +31,16 @@ class Engine(Protocol):
 
     device: torch.device
     joins: bool
+    prompt_tokens: int
 
     @property
     def bytes_per_token(self) -> int: ...
     def admit(self, prompts: Sequence[Sequence[int]], tries: Sequence[int]) -> Tensor: ...
     def advance(self, tokens_N: Tensor) -> Tensor: ...
     def keep(self, rows_N: Tensor) -> None: ...
+
+
+Engines = Callable[[], Engine]
 
 
 @dataclass(slots=True)
@@ -61,6 +65,19 @@ def _chunks(prompts: Sequence[Sequence[int]], tries: Sequence[Sequence[Try]], ro
             yield list(tries[place][first : first + rows])
 
 
+def _joining(
+    waiting: list[list[Try]], prompts: Sequence[Sequence[int]], places: int, prompt_tokens: int
+) -> list[list[Try]]:
+    """Takes from the end of `waiting` what has room; the longest prompt comes first."""
+    joining: list[list[Try]] = []
+    while waiting and sum(map(len, joining)) + len(waiting[-1]) <= places:
+        longest = len(prompts[(joining or waiting[-1:])[0][0].prompt])
+        if joining and longest * (len(joining) + 1) > prompt_tokens:
+            break
+        joining.append(waiting.pop())
+    return joining
+
+
 def _advanced(
     rows: Sequence[Try], tokens: Sequence[int], logprobs: Sequence[float], words: Tokens, stops: Stops
 ) -> int:
@@ -78,7 +95,7 @@ def _advanced(
 
 @torch.inference_mode()
 def sample(
-    engine: Engine,
+    engines: Engines,
     words: Tokens,
     prompts: Sequence[Sequence[int]],
     keys: Sequence[Sequence[int]],
@@ -88,10 +105,11 @@ def sample(
 ) -> list[list[Completion]]:
     """Completions behind tokenised prompts, one per key: [prompt][try].
 
-    `keys` are 64 bits for each try. Prompt and completion together are at most `context` tokens long, of which every
-    prompt has to leave one. `memory` is what the caches of the rows in flight may take, in bytes. Raises
-    AbsoluteZeroError if the model's logits are no numbers.
+    `engines` makes one without rows. `keys` are 64 bits for each try. Prompt and completion together are at most
+    `context` tokens long, of which every prompt has to leave one. `memory` is what the caches of the rows in flight
+    may take, in bytes. Raises AbsoluteZeroError if the model's logits are no numbers.
     """
+    engine = engines()
     stops = words.stops(sampling.stop)
     most = [min(sampling.max_tokens, context - len(prompt)) for prompt in prompts]
     tries = [[Try(place, signed(key), most[place]) for key in row] for place, row in enumerate(keys)]
@@ -104,9 +122,7 @@ def sample(
     finished = 0
     while waiting or rows:
         if waiting and (not rows or (engine.joins and (capacity - len(rows)) * ROOM >= capacity)):
-            joining: list[list[Try]] = []
-            while waiting and len(rows) + sum(map(len, joining)) + len(waiting[-1]) <= capacity:
-                joining.append(waiting.pop())
+            joining = _joining(waiting, prompts, capacity - len(rows), engine.prompt_tokens)
             if joining:
                 first_NV = engine.admit([prompts[group[0].prompt] for group in joining], list(map(len, joining)))
                 logits_NV = torch.cat((logits_NV, first_NV)) if rows else first_NV
@@ -114,7 +130,9 @@ def sample(
                 keys_N = torch.tensor([row.key for row in rows], device=engine.device)
         positions = torch.tensor([len(row.tokens) for row in rows], device=engine.device)
         token_N, logprob_N = pick(logits_NV, uniforms(keys_N, positions), sampling.temperature, sampling.top_p)
-        finished = _advanced(rows, token_N.tolist(), logprob_N.tolist(), words, stops)
+        tokens: list[int] = token_N.tolist()
+        logprobs: list[float] = logprob_N.tolist()
+        finished = _advanced(rows, tokens, logprobs, words, stops)
         if finished == len(rows) or finished * SPARE >= len(rows):
             alive = [place for place, row in enumerate(rows) if not row.done]
             kept_N = torch.tensor(alive, dtype=torch.int64, device=engine.device)

@@ -82,9 +82,8 @@ class Tokens:
         last = {stop[-1] for stop in strings}
         # Some tokenizers drop the space in front of a text, so that a token alone does not show it.
         every = any(character.isspace() for character in last)
-        completing = frozenset(
-            token for token, piece in enumerate(self._pieces) if every or not last.isdisjoint(piece) or UNFINISHED in piece
-        )
+        last.add(UNFINISHED)
+        completing = frozenset(token for token, piece in enumerate(self._pieces) if every or not last.isdisjoint(piece))
         # Every token gives at least a byte; a few more, for tokens that show nothing.
         window = max((len(stop.encode()) for stop in strings), default=0) + 8
         return Stops(self.ends, strings, completing if strings else frozenset(), window)
