@@ -46,14 +46,21 @@ def _readable(path: str | Path) -> Generator[None]:
         raise UserError(f"cannot open the model {str(path)!r}: {reason}") from error
 
 
-def _model(path: str | Path) -> Any:
-    bars = logging.is_progress_bar_enabled()
+@contextmanager
+def _without_bars() -> Generator[None]:
+    """Our folders are written and read at once, in the middle of somebody's screen."""
+    shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        opened: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, output_loading_info=True)
+        yield
     finally:
-        if bars:
+        if shown:
             logging.enable_progress_bar()
+
+
+def _model(path: str | Path) -> Any:
+    with _without_bars():
+        opened: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, output_loading_info=True)
     model, loaded = opened
     if missing := sorted(loaded["missing_keys"]):  # transformers would go on with random numbers there
         raise UserError(f"cannot open the model {str(path)!r}: {missing[0]} and {len(missing) - 1} others are missing")
@@ -90,8 +97,12 @@ def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
     """Writes all that `open_model` and `open_state` need into an empty folder."""
     if not path.is_dir() or any(path.iterdir()):
         raise UserError(f"cannot save into {str(path)!r}: it has to be an empty folder")
-    model.save_pretrained(path)
-    tokenizer.save_pretrained(path)
+    with _without_bars():
+        model.save_pretrained(path)
+        tokenizer.save_pretrained(path)
+        if learner.reference is not None:
+            reference: Any = learner.reference
+            reference.save_pretrained(path / REFERENCE)
     state = learner.optimizer.state
     moments = {
         f"{moment}/{name}": state[parameter][moment].contiguous()
@@ -100,9 +111,6 @@ def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
         for moment in MOMENTS
     }
     save_file(moments, path / STATE, {"updates": str(learner.updates)})
-    if learner.reference is not None:
-        reference: Any = learner.reference
-        reference.save_pretrained(path / REFERENCE)
 
 
 def open_state(path: Path, model: nn.Module) -> State:

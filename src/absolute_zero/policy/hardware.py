@@ -4,7 +4,6 @@ Each is a setting, or chosen here by what the machine is and is doing; nothing e
 """
 # pyright: reportUnknownMemberType=false, reportPrivateUsage=false
 
-import operator
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +63,8 @@ def run(jobs: Sequence[Callable[[], Result]], width: int) -> Iterator[Result]:
         yield from (job() for job in jobs)
         return
     with ThreadPoolExecutor(width) as pool:
-        yield from pool.map(operator.call, jobs)
+        running = [pool.submit(job) for job in jobs]
+        yield from (each.result() for each in running)
 
 
 def cache_bytes(where: torch.device) -> int:

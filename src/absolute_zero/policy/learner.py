@@ -55,10 +55,11 @@ class Learner:
             fused=True,
         )
         if settings.checkpoint_activations:
-            enable: Any = model.gradient_checkpointing_enable
-            enable({"use_reentrant": False})
-        # Only transformers' checkpointing looks at the mode, once there is no dropout.
-        model.train(settings.checkpoint_activations)
+            whole: Any = model
+            name = "activation_checkpointing_enable"  # as it is called since transformers 5.23
+            (getattr(whole, name, None) or whole.gradient_checkpointing_enable)({"use_reentrant": False})
+            whole.disable_input_require_grads()  # which only the other kind of checkpoints needs
+        model.eval()
 
     def update(self, items: Sequence[Item], threads: int = 1) -> dict[str, float]:
         """One step on these samples, of `settings.epochs` updates; what was measured, as numbers.
@@ -93,12 +94,15 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         jobs = [partial(self._micro, batch, old[place], total, lanes > 1) for place, batch in enumerate(batches)]
         tally = Tally()
+        # Only transformers' checkpoints look at the mode, since there is no dropout; and then they refuse to sample.
+        self.model.train(self.settings.checkpoint_activations)
         for place, (logprob_M, loss, watched, grads) in enumerate(hardware.run(jobs, lanes)):
             old[place] = logprob_M
             tally.add(loss, watched)
             for parameter, grad in zip(self.model.parameters(), grads, strict=False):
                 if grad is not None:
                     parameter.grad = grad if parameter.grad is None else parameter.grad.add_(grad)
+        self.model.eval()
         norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.grad_clip))
         if not math.isfinite(norm):
             self.optimizer.zero_grad(set_to_none=True)
