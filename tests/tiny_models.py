@@ -17,7 +17,8 @@ from transformers import (
 END, PAD, BEGIN = "<|end|>", "<|pad|>", "<|begin|>"
 TAGS = ("<think>", "</think>", "<answer>")
 """Special tokens of their own; `</answer>` is not one, so that it lies across several tokens."""
-MERGES = [tuple(pair.split()) for pair in ("< /", "a n", "s w", "e r", "an sw", "er >", "Ġ a", "> Ċ", "answ er")]
+PAIRS = ("< /", "a n", "s w", "e r", "an sw", "er >", "Ġ a", "> Ċ", "answ er")
+MERGES = [(pair.split()[0], pair.split()[1]) for pair in PAIRS]
 
 
 def tokenizer() -> Any:

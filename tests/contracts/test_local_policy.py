@@ -1,4 +1,4 @@
-"""What the local policy promises beyond the port: transformers' numbers, exact bits, and folders that say what is wrong."""
+"""What the local policy promises beyond the port: transformers' numbers, exact bits, and folders that can be read."""
 
 import json
 import math

@@ -47,7 +47,7 @@ POLICIES = {
 }
 
 
-@pytest.fixture(params=POLICIES.values(), ids=POLICIES.keys())
+@pytest.fixture(params=POLICIES.values(), ids=list(POLICIES))
 def case(request: pytest.FixtureRequest) -> Case:
     return request.param
 

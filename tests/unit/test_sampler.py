@@ -124,5 +124,5 @@ def test_nothing_asked_nothing_computed() -> None:
 def test_broken_weights_are_said_to_be() -> None:
     engine = Scripted([said("ab")])
     engine._logits = lambda rows: torch.full((len(rows), 5), torch.nan)  # type: ignore[method-assign]
-    with pytest.raises(AbsoluteZeroError, match="no numbers|not numbers"):
+    with pytest.raises(AbsoluteZeroError, match="not numbers"):
         run(engine)
