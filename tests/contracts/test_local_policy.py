@@ -82,11 +82,10 @@ def test_long_prompts_take_the_fused_kernel(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("name", ["qwen2", "gpt2"])
 def test_pieces_and_lanes_change_no_token(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = policy(name, model={"threads": 2})
+    made = policy(name, model={"threads": 3})
     chances = [Chance(number) for number in range(len(PROMPTS))]
     whole = made.sample(PROMPTS, 3, Sampling(max_tokens=10), chances)
     monkeypatch.setattr("absolute_zero.policy.local.PIECE", 3)
-    monkeypatch.setattr("absolute_zero.policy.hardware.processors", lambda: 3)
     assert [[c.tokens for c in row] for row in made.sample(PROMPTS, 3, Sampling(max_tokens=10), chances)] == [
         [c.tokens for c in row] for row in whole
     ]
@@ -194,8 +193,10 @@ def test_micro_batches_and_lanes_change_nothing(name: str, monkeypatch: pytest.M
         assert found[2] == 1.0
         side_by_side = policy(name, model={"threads": 3}, update={**settings, "tokens_per_batch": budget})
         again = gradient(monkeypatch, side_by_side, samples)
-        assert again[0] == found[0]
-        assert torch.equal(again[1], found[1])
+        if name in tiny_models.FAST:  # in lanes
+            assert again[0] == found[0]
+            assert torch.equal(again[1], found[1])
+        assert apart(again[1], found[1]) < 1e-6  # with threads of OpenMP, which add up in another order
 
 
 def test_long_samples_go_through_transformers(monkeypatch: pytest.MonkeyPatch) -> None:

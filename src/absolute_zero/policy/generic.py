@@ -45,7 +45,7 @@ def fit_attention(model: nn.Module, longest: int) -> None:
     """Chooses how the model attends on a CPU: by plain products, unless their memory forbids it.
 
     They are faster there than the fused kernel, and their memory grows with the square of the length. What the model
-    was loaded with, which may be all it can do, is what it falls back to.
+    was loaded with, which may be all it can do, is what it falls back to. Not while the model is at work.
     """
     whole: Any = model
     if next(model.parameters()).device.type != "cpu":
@@ -79,7 +79,6 @@ class Generic:
     def admit(self, prompts: Sequence[Sequence[int]], tries: Sequence[int]) -> Tensor:
         """Computes prompts, and begins `tries[i]` rows behind the i-th; the logits of their first tokens, NV."""
         ids, mask = left_padded(prompts, self.device)
-        fit_attention(self.model, ids.shape[1])
         out: Any = self.model(**inputs(self.model, ids, mask, 1), use_cache=True)
         rows = torch.arange(len(prompts), device=self.device).repeat_interleave(torch.tensor(tries, device=self.device))
         self._cache = out.past_key_values

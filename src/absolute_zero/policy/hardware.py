@@ -14,6 +14,8 @@ import torch
 from absolute_zero.types import UserError
 
 Result = TypeVar("Result")
+MOST_LANES = 4
+"""Lanes, unless more are asked for: each holds the activations of a micro-batch, and all share Python's one lock."""
 
 
 def device(setting: str) -> torch.device:
@@ -42,17 +44,16 @@ def lanes(setting: int, pieces: int, where: torch.device) -> int:
     """How many of so many pieces of work to compute side by side. Gives OpenMP the threads that are over.
 
     A lane is a thread of Python with, as a rule, one thread of OpenMP. Threads of OpenMP within a product wait for each
-    other some thousand times a second, so one that has to share its processor holds up all; lanes meet once, at the
-    end. On two processors beside other work (load 2.5), a training step of 2.9 s takes 1.6 s in two lanes, at 1.08
-    times the processor time, and 3.2 s with two threads of OpenMP in one lane.
+    other some thousand times a second, so one that has to share its processor holds up all, and how many are best
+    depends on what else the machine does. Lanes meet once, at the end. On two processors with a load of 2.5, a training
+    step of 2.9 s takes 1.6 s in two lanes, at 1.08 times the processor time, and 3.2 s with two threads of OpenMP.
 
-    Automatic (0): as many as there are idle processors at this moment, at least one, and one thread of OpenMP: results
-    do not depend on what the machine was doing. On a GPU there is one lane.
+    Automatic (0): the processors there are, up to MOST_LANES, each with one thread of OpenMP. On a GPU there is one
+    lane. Results depend on the setting and the machine, not on what it is doing.
     """
     if where.type != "cpu":
         return 1
-    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else processors()
-    width = max(1, min(pieces, setting or round(processors() - busy)))
+    width = max(1, min(pieces, setting or min(processors(), MOST_LANES)))
     torch.set_num_threads(max(1, setting // width))
     return width
 

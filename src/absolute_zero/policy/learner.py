@@ -65,7 +65,7 @@ class Learner:
         """One step on these samples, of `settings.epochs` updates; what was measured, as numbers.
 
         Items without weight or tokens are left out; without any item nothing changes, and nothing was measured.
-        `threads` is the setting `model.threads`; lanes change no bit. Raises AbsoluteZeroError, before the weights
+        `threads` is the setting `model.threads`, whose lanes change no bit. Raises AbsoluteZeroError, before the weights
         change, if the gradient is not finite.
         """
         items = [item for item in items if item.weight > 0 and item.completion]
@@ -90,7 +90,8 @@ class Learner:
         self, batches: Sequence[Sequence[Group]], old: list[Tensor | None], total: float, threads: int
     ) -> dict[str, float]:
         """One update. Fills in `old`, the log-probabilities before the first one, where there are none yet."""
-        lanes = hardware.lanes(threads, len(batches), self.device)
+        # transformers says nothing about threads: some models keep what they compute in themselves.
+        lanes = hardware.lanes(threads, len(batches) if self._ours else 1, self.device)
         self.optimizer.zero_grad(set_to_none=True)
         jobs = [partial(self._micro, batch, old[place], total, lanes > 1) for place, batch in enumerate(batches)]
         tally = Tally()

@@ -23,7 +23,7 @@ from absolute_zero.policy import folder as folders
 from absolute_zero.policy import hardware, sampler
 from absolute_zero.policy.batches import Item
 from absolute_zero.policy.decoding import Decoder
-from absolute_zero.policy.generic import Generic
+from absolute_zero.policy.generic import Generic, fit_attention
 from absolute_zero.policy.learner import Learner
 from absolute_zero.policy.tokens import Tokens
 from absolute_zero.policy.transformer import Weights, supported
@@ -78,14 +78,13 @@ class LocalPolicy:
         ids = self.tokens.encode(prompts)
         limit = min(self.cfg.sampling.max_prompt_tokens, self.context - 1)
         found = [[Completion("", (), (), cut=True) for _ in row] for row in keys]
-        # Dealt out by length, so that pieces are alike. How many there are depends on nothing that changes in a run:
-        # rounding depends on which rows are computed together.
+        # Dealt out by length, so that pieces are alike.
         fit = sorted((place for place in range(len(ids)) if len(ids[place]) <= limit), key=lambda at: -len(ids[at]))
-        most = hardware.processors() if self.device.type == "cpu" else 1
-        pieces = max(1, min(most, len(fit), len(fit) * tries // PIECE))
+        most = max(1, min(len(fit), len(fit) * tries // PIECE)) if supported(self.model) else 1
+        pieces = hardware.lanes(self.cfg.model.threads, most, self.device)
         places = [fit[first::pieces] for first in range(pieces) if fit and tries]
         with self._memory("fewer tries, or shorter completions (sampling.max_tokens)"), torch.inference_mode():
-            engine = self._engines()
+            engine = self._engines(max((len(ids[place]) for place in fit), default=0))
             jobs = [
                 partial(
                     sampler.sample,
@@ -99,8 +98,7 @@ class LocalPolicy:
                 )
                 for piece in places
             ]
-            width = hardware.lanes(self.cfg.model.threads, len(jobs), self.device)
-            for piece, completions in zip(places, hardware.run(jobs, width), strict=True):
+            for piece, completions in zip(places, hardware.run(jobs, pieces), strict=True):
                 for place, row in zip(piece, completions, strict=True):
                     found[place] = row
         return found
@@ -136,11 +134,12 @@ class LocalPolicy:
         self._adopt(model, tokenizer, reference)
         folders.restore(self.learner, state)
 
-    def _engines(self) -> sampler.Engines:
-        """A maker of engines, on the weights as they are now."""
+    def _engines(self, longest: int) -> sampler.Engines:
+        """A maker of engines, on the weights as they are now, for prompts of up to so many tokens."""
         if supported(self.model):
             return partial(Decoder, Weights.of(self.model, self.dtype))
         if self.dtype == torch.float32:
+            fit_attention(self.model, longest)
             return partial(Generic, self.model)
         # A copy in the other precision: autocast would convert all weights again for every token.
         double = self._copy
@@ -148,6 +147,7 @@ class LocalPolicy:
             double = self._copy = copy.deepcopy(self.model).to(self.dtype).requires_grad_(False).eval()
         for mine, now in zip(double.parameters(), self.model.parameters(), strict=True):
             mine.copy_(now)
+        fit_attention(double, longest)
         return partial(Generic, double)
 
     @contextmanager
