@@ -65,8 +65,8 @@ class Learner:
         """One step on these samples, of `settings.epochs` updates; what was measured, as numbers.
 
         Items without weight or tokens are left out; without any item nothing changes, and nothing was measured.
-        `threads` is the setting `model.threads`, whose lanes change no bit. Raises AbsoluteZeroError, before the weights
-        change, if the gradient is not finite.
+        `threads` is the setting `model.threads`; lanes change no bit, threads of OpenMP may. Raises AbsoluteZeroError,
+        before the weights change, if the gradient is not finite.
         """
         items = [item for item in items if item.weight > 0 and item.completion]
         if not items:

@@ -106,6 +106,7 @@ class LocalPolicy:
     def update(self, samples: Sequence[Sample]) -> Mapping[str, float]:
         """One step of the optimiser (`absolute_zero.policy.learner`), on the samples with weight and tokens.
 
+        They are taken to be drawn at `cfg.sampling.temperature`, of whose distribution all probabilities here are.
         Measured, over their tokens: `loss`, `entropy` (nats), `ratio` and `ratio_max` (probability now to before the
         step), `clipped` (share without gradient), `mismatch` and `mismatch_max` (learner's probability to sampler's),
         `kl` (if there is a reference), `tokens`, `samples`; and `grad_norm` (before clipping), `learning_rate`.
