@@ -81,6 +81,32 @@ def ours(chosen: argparse.Namespace) -> None:
         say(generating=generating, rest=rest, tokens=sum(len(c.tokens) for row in rows for c in row), seen=measured)
 
 
+def trl_settings(chosen: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "output_dir": tempfile.mkdtemp(),
+        "per_device_train_batch_size": chosen.micro,
+        "gradient_accumulation_steps": chosen.prompts * chosen.tries // chosen.micro,
+        "num_generations": chosen.tries,
+        "max_completion_length": chosen.new_tokens,
+        "generation_kwargs": {"min_new_tokens": chosen.new_tokens},
+        "num_iterations": 1,
+        "max_steps": 1000,
+        "learning_rate": 1e-4,
+        "beta": 0.0,
+        "temperature": 1.0,
+        "use_cpu": True,
+        "bf16": True,
+        "scale_rewards": "batch",
+        "loss_type": "grpo",
+        "report_to": "none",
+        "save_strategy": "no",
+        "logging_steps": 10**6,
+        "disable_tqdm": True,
+        "gradient_checkpointing": False,
+        "dataloader_pin_memory": False,
+    }
+
+
 def trl(chosen: argparse.Namespace) -> None:
     import torch
 
@@ -99,29 +125,7 @@ def trl(chosen: argparse.Namespace) -> None:
         made["tokens"] = sum(map(len, completion_ids))
         return [reward(tokens) for tokens in completion_ids]
 
-    settings = GRPOConfig(
-        output_dir=tempfile.mkdtemp(),
-        per_device_train_batch_size=chosen.micro,
-        gradient_accumulation_steps=chosen.prompts * chosen.tries // chosen.micro,
-        num_generations=chosen.tries,
-        max_completion_length=chosen.new_tokens,
-        generation_kwargs={"min_new_tokens": chosen.new_tokens},
-        num_iterations=1,
-        max_steps=1000,
-        learning_rate=1e-4,
-        beta=0.0,
-        temperature=1.0,
-        use_cpu=True,
-        bf16=True,
-        scale_rewards="batch",
-        loss_type="grpo",
-        report_to="none",
-        save_strategy="no",
-        logging_steps=10**6,
-        disable_tqdm=True,
-        gradient_checkpointing=False,
-        dataloader_pin_memory=False,
-    )
+    settings = GRPOConfig(**trl_settings(chosen))
     trainer = GRPOTrainer(
         model=model,
         processing_class=tokenizer,

@@ -86,6 +86,8 @@ def test_sampling_follows_an_update_at_once(name: str) -> None:
 
 def test_the_context_is_a_limit_for_prompt_and_completion() -> None:
     made = policy("gpt2")  # which has learned positions, and 256 of them
-    [[full], [none]] = made.sample(["x" * 250, "x" * 256], 1, Sampling(max_tokens=100, stop=()), [Chance(0)] * 2)
-    assert (len(full.tokens), full.cut) == (6, True)
+    prompts = ["x" * 256, "x" * 250, *["x" * 230] * 10]  # the second ends while the others go on, beside them
+    [[none], [full], *rest] = made.sample(prompts, 1, Sampling(max_tokens=20, stop=()), [Chance(0)] * 12)
     assert none == Completion("", (), (), cut=True)
+    assert (len(full.tokens), full.cut) == (6, True)
+    assert [len(row[0].tokens) for row in rest] == [20] * 10
