@@ -79,6 +79,14 @@ def test_a_completion_ends_at_the_end_of_text_a_stop_string_or_the_limit() -> No
     assert cut == Completion("abcdefghij", tuple(said("abcdefghij")), (0.0,) * 10, cut=True)
 
 
+def test_a_row_that_is_finished_and_not_yet_dropped_gets_no_more() -> None:
+    engine = Scripted([[*said("a"), END], *[[*said("abc"), END]] * 20])
+    [[first], *rest] = run(engine)
+    assert engine.sizes == [21] * 3
+    assert first.tokens == (*said("a"), END)
+    assert [row[0].text for row in rest] == ["abc"] * 20
+
+
 def test_prompt_and_completion_fit_the_context() -> None:
     [[short]] = run(Scripted([said("abcdef")]), context=4)
     assert (short.text, short.cut) == ("abc", True)
