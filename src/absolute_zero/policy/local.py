@@ -30,7 +30,7 @@ from absolute_zero.policy.transformer import Weights, supported
 from absolute_zero.types import Completion, Sample, Sampling, UserError
 
 PIECE = 128
-"""Rows that are sampled together at the least: with fewer, a CPU's products are slower per row."""
+"""Rows that are sampled together at the least: with fewer, a second lane gains little."""
 
 
 class LocalPolicy:

