@@ -20,6 +20,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Final, Self, final
 
@@ -231,12 +232,20 @@ def world_of(cfg: Config) -> Generator[World]:
 
 
 def policy_of(cfg: Config) -> Policy:
-    """The policy that `model.path` names; `scripted` is the apprentice of straight lines, which needs no torch."""
+    """The policy that `model.path` names: `embedded` is the model in the package, and `scripted` the apprentice of
+    straight lines, which needs no torch."""
     if cfg.model.path == "scripted":
         from absolute_zero.policy.scripted import Apprentice, Scripted
 
         return Scripted(Apprentice())
-    raise UserError("models come with the next version: only model.path=scripted plays in this one")
+    from absolute_zero.policy.local import LocalPolicy
+
+    if cfg.model.path != "embedded":
+        return LocalPolicy.open(cfg.model.path, cfg)
+    weights = Path(str(files("absolute_zero") / "embedded" / "weights"))
+    if not weights.is_dir():
+        raise UserError("there is no embedded model in this version yet: give model.path=FOLDER, or model.path=scripted")
+    return LocalPolicy.open(weights, cfg)
 
 
 # --- files --------------------------------------------------------------------------------------------------

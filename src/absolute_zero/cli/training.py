@@ -24,10 +24,11 @@ from absolute_zero.evals.statistics import Interval, Marks, difference, table
 from absolute_zero.evals.triplets import evaluate, suites
 from absolute_zero.executor import Sandbox
 from absolute_zero.ports import World
+from absolute_zero.report import write_report
 from absolute_zero.run import Run, play, world_of, write
 from absolute_zero.types import Kind
 
-RESULT, REPORT = "result.json", "report.html"
+RESULT = "result.json"
 
 
 def begin(cfg: Config, root: str, name: str | None) -> int:
@@ -82,12 +83,14 @@ def _play(run: Run, world: World) -> int:
             screen.step(done)
         last = run.store.last_step()
         if stop and last != cfg.steps:
+            write_report(run.folder)
             screen.say(f"stopped; go on with: azr train --resume {run.folder}")
             return stop.code
         _measure(run, world, screen, cfg.steps)
         result = result_of(run, level)
         write(run.folder / RESULT, json.dumps(result, indent=2) + "\n")
         screen.result(result)
+        screen.say(f"the whole story: {write_report(run.folder)}")
     return 0
 
 
