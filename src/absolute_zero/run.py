@@ -244,7 +244,7 @@ def policy_of(cfg: Config) -> Policy:
         return LocalPolicy.open(cfg.model.path, cfg)
     weights = Path(str(files("absolute_zero") / "embedded" / "weights"))
     if not weights.is_dir():
-        raise UserError("there is no embedded model in this version yet: give model.path=FOLDER, or model.path=scripted")
+        raise UserError("this version has no embedded model yet: give model.path=FOLDER, or model.path=scripted")
     return LocalPolicy.open(weights, cfg)
 
 
