@@ -1,0 +1,443 @@
+"""Expressions of the grammar's programs: how they are written, what they give, and how a thought steps through them.
+
+Every node does three things: `write` its Python, give its `value`, and `trace` it: give the value and write down
+the steps. A thought's steps are written so that each token follows from little: operations come one at a time, in
+the order in which Python does them, with their operands in front of their results. Numbers are shown by value,
+variables that hold more by name; behind a result the next operation on it follows at once (`3*4=12+2=14`).
+
+Promises: the trees mean what their text means in Python (a test runs both). Values stay small: `Unfit` is raised for
+what a small model could not write, and what Python raises comes through. Standard library.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, final
+
+from absolute_zero.embedded.operations import AND, NOT, NUMBERS, OR, POSTFIX, TERNARY, Operation, Sort
+from absolute_zero.values import canonical
+
+MAX_INT: Final = 200
+MAX_ITEMS: Final = 8
+MAX_LETTERS: Final = 16
+
+
+class Unfit(Exception):
+    """A value is too large to be worth learning, or a program runs for too long."""
+
+
+def text_of(value: Any) -> str:
+    """The canonical text of a value."""
+    # repr of every other type that the grammar has is canonical, and three times as fast.
+    return canonical(value) if type(value) is set else repr(value)
+
+
+def check(value: Any) -> Any:
+    """The value, if it is small."""
+    kind = type(value)
+    if kind is int:
+        fits = -MAX_INT <= value <= MAX_INT
+    elif kind is float:
+        fits = -MAX_INT <= value <= MAX_INT and value * 8 % 1 == 0 and (value != 0 or str(value) == "0.0")
+    elif kind is str:
+        fits = len(value) <= MAX_LETTERS
+    elif kind is bool:
+        fits = True
+    else:
+        fits = len(value) <= MAX_ITEMS
+    if not fits:
+        raise Unfit
+    return value
+
+
+@final
+class Run:
+    """One run of a program: its variables, and what is written down of it."""
+
+    __slots__ = ("env", "functions", "left", "fresh", "mark", "out", "glue")
+
+    def __init__(self, functions: dict[str, Any], traced: bool, steps: int = 60) -> None:
+        self.env: dict[str, Any] = {}
+        self.functions = functions
+        self.left = steps
+        """Statements and items that it may still do."""
+        self.out: list[str] = []
+        self.fresh = False
+        """The text ends with the value of the node that was traced last."""
+        self.mark = "="
+        """What stands before that value."""
+        self.glue = "\n" if traced else ""
+        """What parts statements; empty where nothing is written."""
+
+    def spend(self) -> None:
+        """Count one step."""
+        self.left -= 1
+        if self.left < 0:
+            raise Unfit
+
+    def space(self) -> None:
+        """Part what follows from what came before."""
+        if self.out and self.out[-1] not in ("\n", " "):
+            self.out.append(" ")
+
+    def line(self) -> None:
+        """Begin a statement."""
+        if self.out and self.out[-1] not in ("\n", " "):
+            self.out.append(self.glue)
+
+    def give(self, mark: str, value: Any) -> None:
+        """Write the value of a node."""
+        begun = self.out and self.out[-1] not in ("\n", " ")
+        self.out.append(mark if begun else mark.lstrip())
+        self.out.append(text_of(value))
+        self.fresh = True
+        self.mark = mark
+
+
+class Expr(Protocol):
+    """A node of an expression."""
+
+    def write(self, need: int = 0) -> str:
+        """Its Python, in brackets where it binds less tightly than is needed."""
+        ...
+
+    def value(self, run: Run) -> Any:
+        """What it gives."""
+        ...
+
+    def trace(self, run: Run, mark: str = "=") -> Any:
+        """What it gives, written down step by step, with this mark before the value (names write nothing)."""
+        ...
+
+    @property
+    def sort(self) -> Sort:
+        """What it gives."""
+        ...
+
+    @property
+    def parts(self) -> "Sequence[Expr]":
+        """The nodes right below."""
+        ...
+
+    def rebuilt(self, parts: "Sequence[Expr]") -> "Expr":
+        """The same node over other parts."""
+        ...
+
+
+def names_in(expression: Expr) -> set[str]:
+    """The variables it reads, those of its own items among them."""
+    found: set[str] = set()
+    _collect(expression, found)
+    return found
+
+
+def _collect(expression: Expr, found: set[str]) -> None:
+    if type(expression) is Name:
+        found.add(expression.name)
+        return
+    for part in expression.parts:
+        _collect(part, found)
+    if type(expression) is Each:
+        for part in expression.source.parts:
+            _collect(part, found)
+
+
+def operations_in(expression: Expr) -> Iterator[Operation]:
+    """Its operations, those of its sources among them, in the order in which they are done."""
+    if isinstance(expression, Each):
+        for part in expression.source.parts:
+            yield from operations_in(part)
+        yield expression.source.operation
+    for part in expression.parts:
+        yield from operations_in(part)
+    if isinstance(expression, Apply):
+        yield expression.operation
+
+
+def _shown(node: Expr, value: Any) -> str:
+    """How an operand is written: names of what is more than a number, values of everything else."""
+    if type(node) is Name and not node.item and node.sort not in NUMBERS:
+        return node.name
+    return text_of(value)
+
+
+def _added_up(items: Any) -> str:
+    """The additions of a sum, without the last result."""
+    if type(items) is set:
+        numbers = sorted(items, key=repr)
+    else:
+        numbers = list(items.values() if type(items) is dict else items)
+    total = numbers[0]
+    text = f"={total}"
+    for place, number in enumerate(numbers[1:]):
+        text += f"={total}+{number}" if place else f"+{number}"
+        total += number
+    return text
+
+
+def _bracketed(text: str, level: int, need: int) -> str:
+    return f"({text})" if level < need else text
+
+
+# --- leaves -------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Name:
+    """A variable."""
+
+    name: str
+    sort: Sort
+    item: bool = False
+    """It runs over items inside an expression, where no line of the thought has its value: it is shown by value."""
+    parts: Sequence[Expr] = field(default=(), init=False)
+
+    def write(self, need: int = 0) -> str:
+        return self.name
+
+    def value(self, run: Run) -> Any:
+        return run.env[self.name]
+
+    def trace(self, run: Run, mark: str = "=") -> Any:
+        run.fresh = False
+        return run.env[self.name]
+
+    def rebuilt(self, parts: Sequence[Expr]) -> Expr:
+        return self
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Literal:
+    """A constant. Lists and dicts among them are made anew each time, as Python makes them."""
+
+    constant: Any
+    sort: Sort
+    parts: Sequence[Expr] = field(default=(), init=False)
+
+    def write(self, need: int = 0) -> str:
+        text = text_of(self.constant)
+        return f"({text})" if text.startswith("-") and need >= POSTFIX else text
+
+    def value(self, run: Run) -> Any:
+        constant = self.constant
+        return constant.copy() if type(constant) in (list, dict, set) else constant
+
+    def trace(self, run: Run, mark: str = "=") -> Any:
+        run.fresh = False
+        return self.value(run)
+
+    def rebuilt(self, parts: Sequence[Expr]) -> Expr:
+        return self
+
+
+# --- operations ---------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Apply:
+    """An operation on its operands."""
+
+    operation: Operation
+    parts: Sequence[Expr]
+
+    @property
+    def sort(self) -> Sort:
+        return self.operation.result
+
+    def write(self, need: int = 0) -> str:
+        operation = self.operation
+        texts = [part.write(level) for part, level in zip(self.parts, operation.needs, strict=False)]
+        return _bracketed(operation.text.format(*texts), operation.level, need)
+
+    def value(self, run: Run) -> Any:
+        return check(self.operation.function(*[part.value(run) for part in self.parts]))
+
+    def trace(self, run: Run, mark: str = "=") -> Any:
+        out = run.out
+        values: list[Any] = []
+        last = -1  # the operand whose value the text ends with
+        for place, part in enumerate(self.parts):
+            before = len(out)
+            values.append(part.trace(run))
+            if len(out) > before:
+                last = place if run.fresh else -1
+        operation = self.operation
+        shown = [_shown(part, value) for part, value in zip(self.parts, values, strict=True)]
+        result = check(operation.function(*values))
+        if last == 0 and operation.chained is not None:
+            out.append(operation.chained.format(*shown))
+        else:
+            text = operation.shown.format(*shown)
+            run.space()
+            if text == text_of(result):  # a display of values is its own result
+                run.give(mark if mark != "=" else "", result)
+                run.mark = mark
+                return result
+            out.append(text)
+        if operation.sums and len(values[0]) > 1:
+            out.append(_added_up(values[0]))
+        run.give(mark, result)
+        return result
+
+    def rebuilt(self, parts: Sequence[Expr]) -> Expr:
+        return Apply(self.operation, parts)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Both:
+    """`and` or `or`. Its value is that of the side that decides, and is written there."""
+
+    word: str
+    parts: Sequence[Expr]
+    sort: Sort = field(default="bool", init=False)
+
+    def write(self, need: int = 0) -> str:
+        level = AND if self.word == "and" else OR
+        left, right = self.parts
+        return _bracketed(f"{left.write(level)} {self.word} {right.write(level + 1)}", level, need)
+
+    def value(self, run: Run) -> Any:
+        left, right = self.parts
+        value = left.value(run)
+        return right.value(run) if value == (self.word == "and") else value
+
+    def trace(self, run: Run, mark: str = "=") -> Any:
+        left, right = self.parts
+        value = left.trace(run)
+        return right.trace(run, mark) if value == (self.word == "and") else value
+
+    def rebuilt(self, parts: Sequence[Expr]) -> Expr:
+        return Both(self.word, parts)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """`first if test else second`: parts in the order in which Python may reach them, the test in front."""
+
+    parts: Sequence[Expr]
+
+    @property
+    def sort(self) -> Sort:
+        return self.parts[1].sort
+
+    def write(self, need: int = 0) -> str:
+        test, first, second = self.parts
+        text = f"{first.write(OR)} if {test.write(OR)} else {second.write(TERNARY)}"
+        return _bracketed(text, TERNARY, need)
+
+    def value(self, run: Run) -> Any:
+        test, first, second = self.parts
+        return first.value(run) if test.value(run) else second.value(run)
+
+    def trace(self, run: Run, mark: str = "=") -> Any:
+        test, first, second = self.parts
+        return first.trace(run, mark) if test.trace(run) else second.trace(run, mark)
+
+    def rebuilt(self, parts: Sequence[Expr]) -> Expr:
+        return Choice(parts)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """A call of a function of the program's own: the helper, or `f` itself."""
+
+    function: str
+    parts: Sequence[Expr]
+    sort: Sort
+
+    def write(self, need: int = 0) -> str:
+        return f"{self.function}({', '.join(part.write() for part in self.parts)})"
+
+    def value(self, run: Run) -> Any:
+        return run.functions[self.function].call([part.value(run) for part in self.parts], run)
+
+    def trace(self, run: Run, mark: str = "=") -> Any:
+        return run.functions[self.function].call([part.trace(run) for part in self.parts], run)
+
+    def rebuilt(self, parts: Sequence[Expr]) -> Expr:
+        return Call(self.function, parts, self.sort)
+
+
+# --- what runs over items -----------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """What a loop or a comprehension runs over."""
+
+    operation: Operation
+    parts: Sequence[Expr]
+
+    def write(self) -> str:
+        texts = [part.write(level) for part, level in zip(self.parts, self.operation.needs, strict=False)]
+        return self.operation.text.format(*texts)
+
+    def items(self, run: Run) -> list[Any]:
+        """What it gives, item by item; each counts as a step of the run."""
+        values = [part.trace(run) if run.glue else part.value(run) for part in self.parts]
+        return self.operation.function(*values)
+
+
+def bind(names: Sequence[Name], item: Any, run: Run) -> None:
+    """Give the names of a loop their next values."""
+    if len(names) == 1:
+        run.env[names[0].name] = item
+    else:
+        for name, part in zip(names, item, strict=True):
+            run.env[name.name] = part
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Each:
+    """A comprehension. A thought goes through its items one by one, and then writes the whole."""
+
+    sort: Sort
+    form: str
+    """`list`, `set`, `dict`, or `bare`: the sole argument of a call, which needs no brackets of its own."""
+    names: Sequence[Name]
+    source: Source
+    parts: Sequence[Expr]
+    """The item, or key and value of a dict; behind them the test, if there is one."""
+
+    def write(self, need: int = 0) -> str:
+        wide = 2 if self.form == "dict" else 1
+        text = ": ".join(part.write(TERNARY) for part in self.parts[:wide])
+        text += f" for {', '.join(name.name for name in self.names)} in {self.source.write()}"
+        for test in self.parts[wide:]:
+            text += f" if {test.write(OR)}"
+        return {"list": "[{}]", "bare": "{}"}.get(self.form, "{{{}}}").format(text)
+
+    def value(self, run: Run) -> Any:
+        return self._gather(run, traced=False)
+
+    def trace(self, run: Run, mark: str = "=") -> Any:
+        value = self._gather(run, traced=True)
+        if mark == "=":
+            run.space()
+        run.give(mark, value)
+        return value
+
+    def _gather(self, run: Run, traced: bool) -> Any:
+        found: list[Any] = []
+        wide = 2 if self.form == "dict" else 1
+        # Names of items live in the comprehension alone.
+        outside = {name.name: run.env[name.name] for name in self.names if name.name in run.env}
+        for item in self.source.items(run):
+            run.spend()
+            bind(self.names, item, run)
+            if all(test.trace(run) if traced else test.value(run) for test in self.parts[wide:]):
+                got = [part.trace(run) if traced else part.value(run) for part in self.parts[:wide]]
+                found.append(got if wide == 2 else got[0])
+        run.env.update(outside)
+        form = self.form
+        return check(dict(found) if form == "dict" else set(found) if form == "set" else found)
+
+    def rebuilt(self, parts: Sequence[Expr]) -> Expr:
+        return Each(self.sort, self.form, self.names, self.source, parts)
