@@ -18,9 +18,9 @@ MAX_LINES: Final = 12
 
 def write_program(dice: Dice) -> Program:
     """A program: as many draws as it takes to get one."""
+    family = dice.weighed(_FAMILIES)
     while True:
-        kind = dice.below(100)
-        made = _recursive(dice) if kind < 3 else _helped(dice) if kind < 10 else _plain(dice, Scope(dice))
+        made = family(dice)
         if made is None or made.write().count("\n") >= MAX_LINES:
             continue
         if _small(made) and dice.often(0.6):
@@ -34,7 +34,11 @@ def _small(program: Program) -> bool:
     return len(body) == 1 and len(list(operations_in(body[0].parts[0]))) < 2
 
 
-def _plain(dice: Dice, scope: Scope, helper: Function | None = None) -> Program | None:
+def _plain(dice: Dice) -> Program | None:
+    return _around(dice, Scope(dice))
+
+
+def _around(dice: Dice, scope: Scope, helper: Function | None = None) -> Program | None:
     """Parameters, and a body that reads them."""
     parameters: list[Name] = []
     for place in range(dice.weighed(COUNTS)):
@@ -84,7 +88,7 @@ def _helped(dice: Dice) -> Program | None:
     scope = Scope(dice)
     scope.taken.update(inner.taken)
     scope.helper = (name, sorts, result)
-    return _plain(dice, scope, Function(name, given, body))
+    return _around(dice, scope, Function(name, given, body))
 
 
 # --- recursion ----------------------------------------------------------------------------------------------
@@ -135,7 +139,8 @@ def _unwound(dice: Dice) -> Program:
     order = [first, rest] if dice.often(0.5) else [rest, first]
     short = _on("{0} < {1}", _on("len({0})", s, sorts=("str",)), _number(2))
     end = Return([s])
-    return Program([Function("f", [s], [If([short], [[end]]), Return([_on("{0} + {1}", *order, sorts=("str", "str"))])])])
+    whole = _on("{0} + {1}", *order, sorts=("str", "str"))
+    return Program([Function("f", [s], [If([short], [[end]]), Return([whole])])])
 
 
 def _euclid(dice: Dice) -> Program:
@@ -164,3 +169,6 @@ _RECURSIVE: Final[Table[Callable[[Dice], Program]]] = Table([(_countdown, 5.0), 
 def _recursive(dice: Dice) -> Program:
     return dice.weighed(_RECURSIVE)(dice)
 
+
+
+_FAMILIES: Final[Table[Callable[[Dice], Program | None]]] = Table([(_plain, 90.0), (_helped, 7.0), (_recursive, 3.0)])

@@ -15,7 +15,18 @@ from absolute_zero.embedded.dice import Dice, Table
 from absolute_zero.embedded.grammar import HOLDERS, KINSHIP, Expressions, Scope
 from absolute_zero.embedded.operations import OPERATIONS, Operation, Sort
 from absolute_zero.embedded.statements import (
-    Assign, Block, Change, For, Function, If, Leave, Program, Return, Statement, Unpack, Update, While, statements_in,
+    Assign,
+    Block,
+    Change,
+    For,
+    If,
+    Leave,
+    Return,
+    Statement,
+    Unpack,
+    Update,
+    While,
+    statements_in,
 )  # fmt: skip
 from absolute_zero.embedded.trees import Apply, Call, Choice, Each, Expr, Literal, Name, names_in
 
@@ -76,6 +87,9 @@ class Composer:
         """Statements of about so many lines, the last of which returns something; None where that did not work."""
         done: list[Statement] = []
         left = lines
+        if self.scope.helper is not None and self.dice.often(0.7):
+            done += self._help()
+            left -= 1
         while left > 1:
             made = self.dice.weighed(_STATEMENTS)(self, left - 1)
             if made is None:
@@ -87,9 +101,19 @@ class Composer:
         last = self.result()
         return None if last is None else pruned([*done, Return([last])])
 
+    def _help(self) -> list[Statement]:
+        """A variable gets what the helper gives."""
+        made = self.over.call(1)
+        if not isinstance(made, Call) or not names_in(made):
+            return []
+        name = self.scope.fresh(made.sort)
+        self.scope.add(name)
+        self.local.add(name.name)
+        return [Assign(name.name, [made])]
+
     def result(self) -> Expr | None:
         """What is returned: rather something that uses what was computed."""
-        dice, scope = self.dice, self.scope
+        scope = self.scope
         computed = [name for name in scope.names if name.name in scope.unread]
         unread = set(scope.unread)
         best: tuple[int, Expr, set[str]] | None = None
@@ -254,7 +278,7 @@ class Composer:
             scope.add(name)
         scope.unread.add(name.name)
         self.built.add(name.name)
-        inside = [statement for statement in statements_in(block)]
+        inside = list(statements_in(block))
         return [*start, For(items, source, [block])], len(start) + 1 + len(inside)
 
     def _round(self, name: Name, items: Sequence[Name], room: bool) -> list[Statement] | None:
@@ -287,7 +311,7 @@ class Composer:
 
     def _step(self, name: Name, items: Sequence[Name], about: bool) -> Statement | None:
         """How a loop's result takes in an item; `about`: it must read the item."""
-        dice, over, sort = self.dice, self.over, name.sort
+        dice, sort = self.dice, name.sort
         wanted = {item.name for item in items}
         for _ in range(5):
             if sort == "table":

@@ -18,7 +18,7 @@ T = TypeVar("T")
 class Table(Generic[T]):
     """Things with their weights, to be drawn from."""
 
-    __slots__ = ("things", "_bounds")
+    __slots__ = ("_bounds", "things")
 
     def __init__(self, weights: Sequence[tuple[T, float]]) -> None:
         self.things = [thing for thing, _ in weights]

@@ -49,8 +49,8 @@ KINSHIP: Final[dict[Sort, tuple[Sort, ...]]] = {
 """Variables of which sorts may stand where one of this sort is wanted."""
 
 _VARIABLE: Final[dict[Sort, float]] = {
-    "index": 0.3, "size": 0.45, "times": 0.5, "factor": 0.25, "divisor": 0.12, "half": 0.2, "char": 0.5, "bit": 0, "separator": 0,
-    "bool": 0.95, "int": 0.72, "float": 0.75, "str": 0.8,
+    "index": 0.3, "size": 0.45, "times": 0.5, "factor": 0.25, "divisor": 0.12, "half": 0.2, "char": 0.5, "bit": 0,
+    "separator": 0, "bool": 0.95, "int": 0.72, "float": 0.75, "str": 0.8,
 }  # fmt: skip
 """How often a leaf is a variable where there is one."""
 
@@ -79,7 +79,9 @@ class Scope:
     def fresh(self, sort: Sort, item: bool = False) -> Name:
         """A name that is not taken yet, for a variable of this sort."""
         free = [name for name in NAMES[sort] if name not in self.taken]
-        free = free or [f"{name}{count}" for count in (2, 3) for name in NAMES[sort] if f"{name}{count}" not in self.taken]
+        if not free:
+            again = [f"{name}{count}" for count in (2, 3) for name in NAMES[sort]]
+            free = [name for name in again if name not in self.taken]
         name = Name(self.dice.pick(free), sort, item)
         self.taken.add(name.name)
         return name
@@ -148,14 +150,14 @@ class Expressions:
             return self._choice(sort, depth - 1)
         if sort == "bool" and dice.often(0.12):
             return self._both(depth)
-        if self.scope.helper is not None and self.scope.helper[2] == sort and dice.often(0.6):
-            return self.call(depth - 1)
         if sort == "flags" or (sort in _FORMS and dice.often(0.8 if sort == "table" else 0.3)):
             return self.comprehension(sort)
         return self.operation(sort, depth)
 
     def operation(self, sort: Sort, depth: int) -> Expr | None:
         """An operation that gives this sort."""
+        if self.scope.helper is not None and self.scope.helper[2] == sort and self.dice.often(0.5):
+            return self.call(depth - 1)
         return self._apply(self.dice.weighed(_TABLES[sort]), depth)
 
     def use(self, name: Name, depth: int) -> Expr | None:

@@ -11,8 +11,12 @@ from absolute_zero.embedded.dice import Dice, Table
 from absolute_zero.embedded.operations import Sort
 
 _LETTERS: Final = "abcdefghiklmnoprstuwxyz"
-_RANGES: Final = Table([((0, 9), 10.0), ((1, 5), 6.0), ((5, 20), 6.0), ((-9, -1), 3.0), ((10, 50), 2.0), ((50, 99), 0.5)])
-_CONSTANTS: Final = Table([((1, 3), 10.0), ((2, 5), 8.0), ((4, 10), 7.0), ((0, 0), 1.5), ((11, 20), 1.5), ((-5, -1), 0.8)])
+_RANGES: Final = Table([
+    ((0, 9), 10.0), ((1, 5), 6.0), ((5, 20), 6.0), ((-9, -1), 3.0), ((10, 50), 2.0), ((50, 99), 0.5),
+])  # fmt: skip
+_CONSTANTS: Final = Table([
+    ((1, 3), 10.0), ((2, 5), 8.0), ((4, 10), 7.0), ((0, 0), 1.5), ((11, 20), 1.5), ((-5, -1), 0.8),
+])  # fmt: skip
 _LENGTHS: Final = Table([(1, 1.0), (2, 4.0), (3, 7.0), (4, 5.0), (5, 2.0)])
 
 

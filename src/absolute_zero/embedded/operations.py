@@ -14,8 +14,8 @@ from typing import Any, Final, Literal, final
 
 Sort = Literal[
     "int", "float", "bool", "str", "ints", "strs", "pair", "table", "set",
-    "char", "size", "times", "index", "divisor", "factor", "bit", "half", "separator", "flags", "rows", "mixed"
-    "letters",
+    "char", "size", "times", "index", "divisor", "factor", "bit", "half", "separator", "flags", "rows",
+    "mixed", "letters",
 ]  # fmt: skip
 """What an expression gives. The first nine are types of arguments; those from `rows` on are results only, and those
 between restrictions of `int`, `float` and `str` that the places of some operations have."""

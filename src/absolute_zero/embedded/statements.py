@@ -13,7 +13,14 @@ from typing import Any, Final, Protocol, final
 
 from absolute_zero.embedded.operations import Sort
 from absolute_zero.embedded.trees import (
-    Expr, Name, Run, Source, Unfit, bind, check, operations_in,
+    Expr,
+    Name,
+    Run,
+    Source,
+    Unfit,
+    bind,
+    check,
+    operations_in,
 )  # fmt: skip
 
 GO_ON, NEXT, STOP, DONE = range(4)

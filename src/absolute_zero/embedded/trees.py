@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, final
 
-from absolute_zero.embedded.operations import AND, NOT, NUMBERS, OR, POSTFIX, TERNARY, Operation, Sort
+from absolute_zero.embedded.operations import AND, NUMBERS, OR, POSTFIX, TERNARY, Operation, Sort
 from absolute_zero.values import canonical
 
 MAX_INT: Final = 200
@@ -25,15 +25,19 @@ class Unfit(Exception):
     """A value is too large to be worth learning, or a program runs for too long."""
 
 
+kind_of: Any = type
+"""`type`, which a type checker lets us ask of anything."""
+
+
 def text_of(value: Any) -> str:
     """The canonical text of a value."""
     # repr of every other type that the grammar has is canonical, and three times as fast.
-    return canonical(value) if type(value) is set else repr(value)
+    return canonical(value) if kind_of(value) is set else repr(value)
 
 
 def check(value: Any) -> Any:
     """The value, if it is small."""
-    kind = type(value)
+    kind = kind_of(value)
     if kind is int:
         fits = -MAX_INT <= value <= MAX_INT
     elif kind is float:
@@ -53,7 +57,7 @@ def check(value: Any) -> Any:
 class Run:
     """One run of a program: its variables, and what is written down of it."""
 
-    __slots__ = ("env", "functions", "left", "fresh", "mark", "out", "glue")
+    __slots__ = ("env", "fresh", "functions", "glue", "left", "mark", "out")
 
     def __init__(self, functions: dict[str, Any], traced: bool, steps: int = 60) -> None:
         self.env: dict[str, Any] = {}
@@ -162,10 +166,7 @@ def _shown(node: Expr, value: Any) -> str:
 
 def _added_up(items: Any) -> str:
     """The additions of a sum, without the last result."""
-    if type(items) is set:
-        numbers = sorted(items, key=repr)
-    else:
-        numbers = list(items.values() if type(items) is dict else items)
+    numbers: list[Any] = sorted(items, key=repr) if kind_of(items) is set else list(items)
     total = numbers[0]
     text = f"={total}"
     for place, number in enumerate(numbers[1:]):
@@ -277,7 +278,7 @@ class Apply:
                 return result
             out.append(text)
         if operation.sums and len(values[0]) > 1:
-            out.append(_added_up(values[0]))
+            out.append(_added_up(values[0].values() if kind_of(values[0]) is dict else values[0]))
         run.give(mark, result)
         return result
 
