@@ -6,11 +6,13 @@ Promises: as for `composer`. Standard library.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from absolute_zero.embedded.composer import COUNTS, LINES, MORE, PARAMETERS, ROWS, Composer, read_by
+from absolute_zero.embedded.composer import COUNTS, LINES, MORE, PARAMETERS, ROWS, Composer
 from absolute_zero.embedded.dice import Dice, Table
 from absolute_zero.embedded.grammar import NAMES, Expressions, Scope
 from absolute_zero.embedded.operations import Sort
-from absolute_zero.embedded.statements import Function, If, Program, Return, Statement
+from absolute_zero.embedded.program import Function, Program
+from absolute_zero.embedded.pruning import read_by
+from absolute_zero.embedded.statements import If, Return, Statement
 from absolute_zero.embedded.trees import Apply, Call, Expr, Literal, Name, operations_in
 
 MAX_LINES: Final = 12

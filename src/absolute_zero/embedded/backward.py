@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from absolute_zero.embedded.dice import Dice
-from absolute_zero.embedded.statements import Assign, Program, Return, Update
-from absolute_zero.embedded.trees import Apply, Each, Expr, Name, Run, Unfit, check, names_in, text_of
+from absolute_zero.embedded.items import Each
+from absolute_zero.embedded.program import Program
+from absolute_zero.embedded.statements import Assign, Return, Update
+from absolute_zero.embedded.trees import Apply, Expr, Name, Run, Unfit, check, names_in, text_of
 
 _ROWS: Final = """
 {0} + {1}             ; 0 ; t-o         ; int float
@@ -141,8 +143,10 @@ class _Undoing:
         before, self.value = self.value, check(inverse.function(self.value, other))
         if inverse.shown == "t":
             return
-        shown = inverse.shown.replace("len(o)", str(len(other)) if isinstance(other, str | list) else "")
-        shown = shown.replace("len(t)", str(len(before)) if isinstance(before, str | list) else "")
+        shown = inverse.shown
+        for letter, value in (("t", before), ("o", other)):
+            if f"len({letter})" in shown:
+                shown = shown.replace(f"len({letter})", str(len(value)))
         chained = shown.startswith("t") and not shown.startswith("tuple")
         if chained:
             self.close()
@@ -163,7 +167,8 @@ class _Undoing:
     def _through_items(self, node: Each, run: Run) -> str | None:
         """Undo a list of items, each made from one of another list."""
         source = node.source
-        if node.form != "list" or len(node.parts) != 1 or len(node.names) != 1 or source.operation.text != "{0}":
+        made, tests = node.inner
+        if node.form != "list" or tests or len(node.names) != 1 or source.operation.text != "{0}":
             return None
         [over] = source.parts
         if type(over) is not Name or over.name not in self.unknown or over.sort not in ("ints", "strs"):
@@ -172,7 +177,7 @@ class _Undoing:
         found: list[Any] = []
         for item in self.value:
             inner = _Undoing(node.names[0].name, item)
-            if inner.through(node.parts[0], run) is None:
+            if inner.through(made[0], run) is None:
                 return None
             inner.close()
             self.out.append(f" {''.join(inner.out).lstrip()}")

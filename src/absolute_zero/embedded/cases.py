@@ -12,7 +12,7 @@ from absolute_zero.embedded.author import write_program
 from absolute_zero.embedded.dice import Dice
 from absolute_zero.embedded.inputs import ARGUMENTS
 from absolute_zero.embedded.operations import Sort
-from absolute_zero.embedded.statements import Program
+from absolute_zero.embedded.program import Program
 from absolute_zero.embedded.trees import text_of
 
 DULL: Final = frozenset(("0", "1", "-1", "''", "[]", "{}", "set()", "True", "False", "()"))
@@ -76,8 +76,9 @@ def find_case(dice: Dice, wanted: int = 5, distinct: int = 2) -> Case:
 
 def telling(case: Case, dice: Dice) -> Pair:
     """One of its pairs, rather one whose output is not dull."""
-    for _ in range(3):
-        one = dice.pick(case.pairs)
+    one = dice.pick(case.pairs)
+    for _ in range(2):
         if one.output not in DULL:
             break
+        one = dice.pick(case.pairs)
     return one

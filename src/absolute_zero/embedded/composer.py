@@ -13,7 +13,9 @@ from typing import Any, Final, final
 
 from absolute_zero.embedded.dice import Dice, Table
 from absolute_zero.embedded.grammar import HOLDERS, KINSHIP, Expressions, Scope
+from absolute_zero.embedded.items import Each
 from absolute_zero.embedded.operations import OPERATIONS, Operation, Sort
+from absolute_zero.embedded.pruning import pruned, written_by
 from absolute_zero.embedded.statements import (
     Assign,
     Block,
@@ -28,7 +30,7 @@ from absolute_zero.embedded.statements import (
     While,
     statements_in,
 )  # fmt: skip
-from absolute_zero.embedded.trees import Apply, Call, Choice, Each, Expr, Literal, Name, names_in
+from absolute_zero.embedded.trees import Apply, Call, Choice, Expr, Literal, Name, names_in
 
 PARAMETERS: Final[Table[Sort]] = Table([
     ("int", 30), ("ints", 27), ("str", 21), ("strs", 7), ("table", 5), ("pair", 4), ("float", 4), ("set", 2),
@@ -75,7 +77,7 @@ class Composer:
     def __init__(self, dice: Dice, scope: Scope) -> None:
         self.dice = dice
         self.scope = scope
-        self.sort = dice.weighed(_RESULTS)
+        self.sort: Sort = dice.weighed(_RESULTS)
         """What is returned, mostly."""
         self.local: set[str] = set()
         """Variables that were assigned."""
@@ -239,12 +241,14 @@ class Composer:
         if test is None or made is None:
             return None
         [statement] = made[0]
-        name = getattr(statement, "name")  # noqa: B009
+        if not isinstance(statement, Assign | Update | Change):
+            return None
+        name = statement.name
         self.built.add(name)
         if self.dice.often(0.5) and lines >= 4:
             for _ in range(4):
                 other = self.dice.pick((self.update, self.change))(1)
-                if other is not None and getattr(other[0][0], "name", "") == name:
+                if other is not None and written_by(other[0][0]) == {name}:
                     return [If([test], [[statement], other[0]])], 4
         return [If([test], [[statement]])], 2
 
@@ -261,7 +265,8 @@ class Composer:
             scope.taken.add(name.name)
         items = [Name(name.name, name.sort) for name in names]
         sort = dice.weighed(_GATHERED)
-        old = [name for name in scope.of(sort) if name.sort == sort and name.name not in names_in_source(source)]
+        over = {read for part in source.parts for read in names_in(part)}
+        old = [name for name in scope.of(sort) if name.sort == sort and name.name not in over]
         start: list[Statement] = []
         if old and dice.often(0.2) and sort in ("int", "str"):
             name = dice.pick(old)
@@ -371,44 +376,6 @@ class Composer:
         more = Update(count.name, [Apply(_PLUS, [count, taken])])
         block: Block = [more, step] if dice.often(0.7) else [step, more]
         return [Assign(count.name, [_int(0)]), While([test], [block])], 4
-
-
-def names_in_source(source: Any) -> set[str]:
-    """The variables that a loop runs over."""
-    return {name for part in source.parts for name in names_in(part)}
-
-
-def written_by(statement: Statement) -> set[str]:
-    """The variables to which a statement, with all inside it, gives values."""
-    found: set[str] = set()
-    for inner in statements_in([statement]):
-        if isinstance(inner, Assign | Update | Change):
-            found.add(inner.name)
-        elif isinstance(inner, Unpack):
-            found.update(inner.names)
-    return found
-
-
-def read_by(block: Block) -> set[str]:
-    """The variables that statements read."""
-    found: set[str] = set()
-    for statement in statements_in(block):
-        found.update(*map(names_in, statement.parts), {statement.name} if isinstance(statement, Change) else ())
-    return found
-
-
-def pruned(block: Block) -> list[Statement]:
-    """Without the statements whose results nobody reads."""
-    kept: list[Statement] = []
-    live: set[str] = set()
-    for statement in reversed(block):
-        returns = any(isinstance(inner, Return) for inner in statements_in([statement]))
-        if returns or written_by(statement) & live:
-            if isinstance(statement, Assign):
-                live.discard(statement.name)
-            live |= read_by([statement])
-            kept.append(statement)
-    return kept[::-1]
 
 
 _STATEMENTS: Final[Table[Callable[[Composer, float], tuple[list[Statement], int] | None]]] = Table([

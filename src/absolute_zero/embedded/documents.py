@@ -23,7 +23,7 @@ from absolute_zero.embedded.backward import undo
 from absolute_zero.embedded.cases import DULL, Case, Pair, find_case, pair, telling, written
 from absolute_zero.embedded.dice import Dice, Table
 from absolute_zero.embedded.pieces import length
-from absolute_zero.embedded.statements import Program
+from absolute_zero.embedded.program import Program
 from absolute_zero.embedded.variants import near_arguments, near_program
 from absolute_zero.ports import Task
 from absolute_zero.tasks import make_tasks

@@ -10,8 +10,9 @@ from typing import Final, final
 
 from absolute_zero.embedded.dice import Dice, Table
 from absolute_zero.embedded.inputs import CONSTANTS
+from absolute_zero.embedded.items import Each, Source
 from absolute_zero.embedded.operations import BY_OPERAND, BY_RESULT, SOURCES, Operation, Sort
-from absolute_zero.embedded.trees import Apply, Both, Call, Choice, Each, Expr, Literal, Name, Source, names_in
+from absolute_zero.embedded.trees import Apply, Both, Call, Choice, Expr, Literal, Name, names_in
 
 HOLDERS: Final = frozenset(("ints", "strs", "pair", "table", "set"))
 """Sorts of which a program hardly ever has constants."""
@@ -274,7 +275,9 @@ class Expressions:
         del scope.names[-len(names) :]
         scope.taken.difference_update(name.name for name in names)
         whole = [part for part in parts if part is not None]
-        return Each(sort, _FORMS[sort], names, source, whole) if len(whole) == len(parts) else None
+        if len(whole) < len(parts):
+            return None
+        return Each(sort, _FORMS[sort], names, source.operation, [*source.parts, *whole])
 
     def _about(self, names: Sequence[Name], sort: Sort) -> Expr | None:
         """A short expression that reads one of these names."""

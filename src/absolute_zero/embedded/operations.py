@@ -8,7 +8,7 @@ Standard library.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, final
 
@@ -280,14 +280,12 @@ char int  ; {0}.items()          ; table     ; ATOM    ; 8  ; each key and value
 """What loops run over: the sorts of the items' names, and then as above."""
 
 OPERATIONS: Final[Sequence[Operation]] = [operation for _, operation in _read(_ROWS, "{}")]
-BY_RESULT: Final[Mapping[Sort, Sequence[Operation]]] = {
-    result: [operation for operation in OPERATIONS if operation.result == result]
-    for result in dict.fromkeys(operation.result for operation in OPERATIONS)
-}
-BY_OPERAND: Final[Mapping[Sort, Sequence[tuple[Operation, int]]]] = {
-    operand: [(row, row.operands.index(operand)) for row in OPERATIONS if operand in row.operands]
-    for operand in dict.fromkeys(operand for row in OPERATIONS for operand in row.operands)
-}
+BY_RESULT: Final[dict[Sort, list[Operation]]] = {}
+BY_OPERAND: Final[dict[Sort, list[tuple[Operation, int]]]] = {}
 """The operations that take a sort, each with the place where it does."""
+for _row in OPERATIONS:
+    BY_RESULT.setdefault(_row.result, []).append(_row)
+    for _operand in dict.fromkeys(_row.operands):
+        BY_OPERAND.setdefault(_operand, []).append((_row, _row.operands.index(_operand)))
 SOURCES: Final[Sequence[tuple[tuple[Sort, ...], Operation]]] = list(_read(_SOURCES, "list({})"))
 """Each with the sorts of the names it gives values to."""

@@ -8,12 +8,13 @@ same budget in tokens, seed, threads and versions it gives the same weights. Not
 `model/` (weights in bfloat16 and the tokenizer, for `transformers`), `curve.csv` and `checkpoint.pt` into its folder.
 Does not promise equal weights over different machines, nor anything of a budget in minutes.
 """
+# pyright: reportUnknownMemberType=false
 
-import csv
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -28,8 +29,9 @@ from absolute_zero.embedded.tokenizer import load_tokenizer, train_tokenizer
 from absolute_zero.types import UserError
 
 HEAD: Final = 32
+KV_HEADS: Final = 2
 POSITIONS: Final = 2048
-_PADDED: Final = 32
+_PADDED: Final = 16
 """Rows are padded to multiples of this: every new shape costs memory that is never given back (oneDNN's cache)."""
 _COLUMNS: Final = ("step", "tokens", "seconds", "loss", "learning_rate", "dropped")
 
@@ -40,7 +42,7 @@ class Settings:
     """What makes a pretraining run. Exactly one of `tokens` and `minutes` is its budget."""
 
     tokens: int = 0
-    """Tokens to train on, those of prompts and padding not counted out and in: real tokens."""
+    """Tokens to train on: those of whole documents, without padding."""
     minutes: float = 0.0
     """Wall time of training."""
     seed: int = 0
@@ -55,8 +57,8 @@ class Settings:
     """Width of the layers between attentions."""
     batch: int = 96
     """Documents per step."""
-    rows: int = 32
-    """Documents that go through the model together."""
+    rows: int = 12
+    """Documents that go through the model together; with a batch sorted by length, few rows mean little padding."""
     learning_rate: float = 3e-3
     """Of AdamW; Muon's is larger by `muon`."""
     muon: float = 5.0
@@ -71,8 +73,8 @@ class Settings:
     def __post_init__(self) -> None:
         if bool(self.tokens) == bool(self.minutes):
             raise UserError("give either tokens or minutes as the budget of pretraining")
-        if self.hidden % HEAD:
-            raise UserError(f"the hidden size is a multiple of the head size, {HEAD}: {self.hidden} is not")
+        if self.hidden % (KV_HEADS * HEAD):
+            raise UserError(f"the hidden size is a multiple of {KV_HEADS * HEAD}: {self.hidden} is not")
 
 
 @final
@@ -122,19 +124,21 @@ def _tokenizer(folder: Path, seed: int) -> Any:
     place = folder / "tokenizer"
     if not (place / "tokenizer.json").exists():
         stream = documents(seed + (1 << 32))
-        train_tokenizer(one.prompt + one.response for one, _ in zip(stream, range(4000), strict=False)).save_pretrained(place)
+        texts = (one.prompt + one.response for one in islice(stream, 4000))
+        train_tokenizer(texts).save_pretrained(place)
     return load_tokenizer(place)
 
 
-def new_model(vocabulary: int, settings: Settings, tokenizer: Any) -> LlamaForCausalLM:
+def new_model(vocabulary: int, settings: Settings, tokenizer: Any) -> Any:
     """A model with random weights."""
-    shape = LlamaConfig(
+    config: Any = LlamaConfig
+    shape = config(
         vocab_size=vocabulary,
         hidden_size=settings.hidden,
         intermediate_size=settings.feed,
         num_hidden_layers=settings.layers,
         num_attention_heads=settings.hidden // HEAD,
-        num_key_value_heads=2,
+        num_key_value_heads=KV_HEADS,
         max_position_embeddings=POSITIONS,
         tie_word_embeddings=True,
         initializer_range=settings.hidden**-0.5 / 2,
@@ -150,12 +154,13 @@ def new_model(vocabulary: int, settings: Settings, tokenizer: Any) -> LlamaForCa
 class _Run:
     """One run: a model, its optimisers, and where it is."""
 
-    def __init__(self, folder: Path, settings: Settings, model: LlamaForCausalLM, say: Say) -> None:
+    def __init__(self, folder: Path, settings: Settings, model: Any, say: Say) -> None:
         self.settings = settings
         self.model = model
         self.say = say
         self.state = _State()
         self.curve = folder / "curve.csv"
+        self.curve.write_text(f"{','.join(_COLUMNS)}\n", encoding="utf-8")
         self._recent: list[float] = []
         self._told = self._saved = time.monotonic()
         self._checkpoint = folder / "checkpoint.pt"
@@ -215,28 +220,25 @@ class _Run:
         )
         loss = (losses * weights_RT[:, 1:].flatten()).sum() / total
         loss.backward()
-        return loss.item()
+        return float(loss.detach())
 
     def _report(self, rate: float) -> None:
         now = time.monotonic()
-        state, settings = self.state, self.settings
+        state = self.state
         if state.step % 20 == 0:
             mean = sum(self._recent) / len(self._recent)
             self._recent.clear()
-            new = not self.curve.exists()
-            with self.curve.open("a", encoding="utf-8", newline="") as stream:
-                writer = csv.writer(stream)
-                if new:
-                    writer.writerow(_COLUMNS)
-                writer.writerow([state.step, state.tokens, f"{state.seconds:.1f}", f"{mean:.4f}",
-                                 f"{rate * settings.learning_rate:.6f}", state.dropped])  # fmt: skip
+            learning_rate = f"{rate * self.settings.learning_rate:.6f}"
+            row = (state.step, state.tokens, f"{state.seconds:.1f}", f"{mean:.4f}", learning_rate, state.dropped)
+            with self.curve.open("a", encoding="utf-8") as stream:
+                stream.write(",".join(map(str, row)) + "\n")
             if now - self._told > 20:
                 self._told = now
                 self.say(
-                    f"step {state.step}  {100 * self.progress():.1f}%  loss {mean:.4f}  {state.tokens / 1e6:.2f}M tokens"
-                    f"  {state.tokens / max(state.seconds, 1e-9):,.0f}/s  dropped {state.dropped}"
+                    f"step {state.step}  {100 * self.progress():.1f}%  loss {mean:.4f}"
+                    f"  {state.tokens / 1e6:.2f} M tokens, {state.tokens / state.seconds:,.0f} a second"
                 )
-        if now - self._saved > 60 * settings.checkpoint_minutes:
+        if now - self._saved > 60 * self.settings.checkpoint_minutes:
             self._saved = now
             self.save(self._checkpoint)
 
@@ -245,7 +247,7 @@ class _Run:
         aside = place.with_suffix(".new")
         kept = {
             "state": asdict(self.state),
-            "curve": self.curve.read_text(encoding="utf-8") if self.curve.exists() else "",
+            "curve": self.curve.read_text(encoding="utf-8"),
             "recent": self._recent,
             "model": self.model.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser, _ in self.optimisers],

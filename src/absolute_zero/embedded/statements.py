@@ -1,27 +1,18 @@
-"""Statements and whole programs of the grammar: how they are written, run, and stepped through in a thought.
+"""Statements of the grammar's programs: how they are written, run, and stepped through in a thought.
 
 In a thought every statement that computes something has a line, which ends with `name=value` where it gives a
 variable a value; a loop has its body's lines once for every item, behind the item's own. Conditions are lines that
 end with True or False. What was not reached leaves no line.
 
-Promises: as for `trees`. A program's text is what its tree means. Standard library.
+Promises: as for `trees`. Standard library.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, final
 
-from absolute_zero.embedded.operations import Sort
-from absolute_zero.embedded.trees import (
-    Expr,
-    Name,
-    Run,
-    Source,
-    Unfit,
-    bind,
-    check,
-    operations_in,
-)  # fmt: skip
+from absolute_zero.embedded.items import Source, bind
+from absolute_zero.embedded.trees import Expr, Name, Run, check
 
 GO_ON, NEXT, STOP, DONE = range(4)
 """What follows a statement: the next one; the next round of the loop; what is behind the loop; nothing."""
@@ -56,7 +47,8 @@ class Statement(Protocol):
 Block = Sequence[Statement]
 
 
-def _written(block: Block, indent: str) -> str:
+def written_block(block: Block, indent: str) -> str:
+    """The lines of some statements."""
     return "".join(statement.write(indent) for statement in block)
 
 
@@ -124,13 +116,9 @@ class Update:
 
     def write(self, indent: str) -> str:
         [whole] = self.parts
-        return f"{indent}{self.name} {self.sign}= {whole.parts[1].write()}\n"
-
-    @property
-    def sign(self) -> str:
-        """The operator, as in the operation's text."""
-        operation: Any = getattr(self.parts[0], "operation")  # noqa: B009
-        return operation.text.split(" ")[1]
+        assert whole.operation is not None
+        sign = whole.operation.text.split(" ")[1]
+        return f"{indent}{self.name} {sign}= {whole.parts[1].write()}\n"
 
     def do(self, run: Run) -> int:
         _assign(self.name, self.parts[0], run)
@@ -228,9 +216,9 @@ class If:
     blocks: Sequence[Block]
 
     def write(self, indent: str) -> str:
-        text = f"{indent}if {self.parts[0].write()}:\n{_written(self.blocks[0], indent + '    ')}"
+        text = f"{indent}if {self.parts[0].write()}:\n{written_block(self.blocks[0], indent + '    ')}"
         for block in self.blocks[1:]:
-            text += f"{indent}else:\n{_written(block, indent + '    ')}"
+            text += f"{indent}else:\n{written_block(block, indent + '    ')}"
         return text
 
     def do(self, run: Run) -> int:
@@ -257,7 +245,7 @@ class For:
 
     def write(self, indent: str) -> str:
         head = f"{indent}for {', '.join(name.name for name in self.names)} in {self.source.write()}:\n"
-        return head + _written(self.blocks[0], indent + "    ")
+        return head + written_block(self.blocks[0], indent + "    ")
 
     def do(self, run: Run) -> int:
         if run.glue:
@@ -290,7 +278,7 @@ class While:
     blocks: Sequence[Block]
 
     def write(self, indent: str) -> str:
-        return f"{indent}while {self.parts[0].write()}:\n{_written(self.blocks[0], indent + '    ')}"
+        return f"{indent}while {self.parts[0].write()}:\n{written_block(self.blocks[0], indent + '    ')}"
 
     def do(self, run: Run) -> int:
         while _test(self.parts[0], run):
@@ -344,87 +332,9 @@ class Return:
         return Return(parts)
 
 
-# --- programs -----------------------------------------------------------------------------------------------
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class Function:
-    """A function with its parameters."""
-
-    name: str
-    parameters: Sequence[Name]
-    body: Block
-
-    def write(self) -> str:
-        names = ", ".join(parameter.name for parameter in self.parameters)
-        return f"def {self.name}({names}):\n{_written(self.body, '    ')}"
-
-    def call(self, values: Sequence[Any], run: Run) -> Any:
-        """Run it as part of a run. Raises Unfit where it ends without a value."""
-        run.spend()
-        outside = run.env
-        run.env = {parameter.name: value for parameter, value in zip(self.parameters, values, strict=True)}
-        if run.glue:
-            run.line()
-            for name, value in run.env.items():
-                run.space()
-                run.give(f"{name}=", value)
-        if do_all(self.body, run) != DONE:
-            raise Unfit
-        value = run.env["return"]
-        run.env = outside
-        return value
-
-
 def statements_in(block: Block) -> Iterator[Statement]:
     """All statements, those inside others too."""
     for statement in block:
         yield statement
         for inner in statement.blocks:
             yield from statements_in(inner)
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class Program:
-    """The function `f`, behind its helper if it has one."""
-
-    functions: Sequence[Function]
-
-    @property
-    def f(self) -> Function:
-        return self.functions[-1]
-
-    @property
-    def sorts(self) -> tuple[Sort, ...]:
-        """The sorts of the arguments."""
-        return tuple(parameter.sort for parameter in self.f.parameters)
-
-    def write(self) -> str:
-        """The program's text."""
-        return "\n".join(function.write() for function in self.functions).rstrip("\n")
-
-    def run(self, arguments: Sequence[Any], traced: bool = False) -> tuple[Any, str] | None:
-        """The value on these arguments, and the steps (if `traced`); None where it fails or grows too large."""
-        run = Run({function.name: function for function in self.functions}, traced)
-        try:
-            value = self.f.call([_fresh(argument) for argument in arguments], run)
-        except (Unfit, ArithmeticError, LookupError, ValueError, TypeError):
-            return None
-        return value, "".join(run.out)
-
-    def phrases(self) -> list[str]:
-        """What its operations are called, in the order in which they stand."""
-        found: list[str] = []
-        for function in self.functions:
-            for statement in statements_in(function.body):
-                for part in statement.parts:
-                    found += [row.phrase for row in operations_in(part) if row.phrase not in found]
-        return found
-
-
-def _fresh(value: Any) -> Any:
-    """A copy of an argument, as programs change theirs."""
-    return value.copy() if type(value) in (list, dict, set) else value
-

@@ -6,7 +6,7 @@ a run can go on at any step. Workers end with their owner. Imports no torch.
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,7 @@ def _draw(plan: Plan, first: int, by: int, queue: Any) -> None:
 
 
 @contextmanager
-def batches(plan: Plan, first: int = 0, workers: int = 1) -> Iterator[Iterator[Batch]]:
+def batches(plan: Plan, first: int = 0, workers: int = 1) -> Generator[Iterator[Batch]]:
     """The batches of steps `first`, `first + 1`, ...; with no workers, drawn where they are asked for."""
     if not workers:
         yield _alone(plan, first)

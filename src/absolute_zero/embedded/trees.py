@@ -122,6 +122,11 @@ class Expr(Protocol):
         """The nodes right below."""
         ...
 
+    @property
+    def operation(self) -> Operation | None:
+        """The row of the grammar it stands for, if it is one."""
+        ...
+
     def rebuilt(self, parts: "Sequence[Expr]") -> "Expr":
         """The same node over other parts."""
         ...
@@ -137,23 +142,15 @@ def names_in(expression: Expr) -> set[str]:
 def _collect(expression: Expr, found: set[str]) -> None:
     if type(expression) is Name:
         found.add(expression.name)
-        return
     for part in expression.parts:
         _collect(part, found)
-    if type(expression) is Each:
-        for part in expression.source.parts:
-            _collect(part, found)
 
 
 def operations_in(expression: Expr) -> Iterator[Operation]:
-    """Its operations, those of its sources among them, in the order in which they are done."""
-    if isinstance(expression, Each):
-        for part in expression.source.parts:
-            yield from operations_in(part)
-        yield expression.source.operation
+    """Its operations, in about the order in which they are done."""
     for part in expression.parts:
         yield from operations_in(part)
-    if isinstance(expression, Apply):
+    if expression.operation is not None:
         yield expression.operation
 
 
@@ -192,6 +189,7 @@ class Name:
     item: bool = False
     """It runs over items inside an expression, where no line of the thought has its value: it is shown by value."""
     parts: Sequence[Expr] = field(default=(), init=False)
+    operation: Operation | None = field(default=None, init=False)
 
     def write(self, need: int = 0) -> str:
         return self.name
@@ -215,6 +213,7 @@ class Literal:
     constant: Any
     sort: Sort
     parts: Sequence[Expr] = field(default=(), init=False)
+    operation: Operation | None = field(default=None, init=False)
 
     def write(self, need: int = 0) -> str:
         text = text_of(self.constant)
@@ -294,6 +293,7 @@ class Both:
     word: str
     parts: Sequence[Expr]
     sort: Sort = field(default="bool", init=False)
+    operation: Operation | None = field(default=None, init=False)
 
     def write(self, need: int = 0) -> str:
         level = AND if self.word == "and" else OR
@@ -320,6 +320,7 @@ class Choice:
     """`first if test else second`: parts in the order in which Python may reach them, the test in front."""
 
     parts: Sequence[Expr]
+    operation: Operation | None = field(default=None, init=False)
 
     @property
     def sort(self) -> Sort:
@@ -350,6 +351,7 @@ class Call:
     function: str
     parts: Sequence[Expr]
     sort: Sort
+    operation: Operation | None = field(default=None, init=False)
 
     def write(self, need: int = 0) -> str:
         return f"{self.function}({', '.join(part.write() for part in self.parts)})"
@@ -362,83 +364,3 @@ class Call:
 
     def rebuilt(self, parts: Sequence[Expr]) -> Expr:
         return Call(self.function, parts, self.sort)
-
-
-# --- what runs over items -----------------------------------------------------------------------------------
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class Source:
-    """What a loop or a comprehension runs over."""
-
-    operation: Operation
-    parts: Sequence[Expr]
-
-    def write(self) -> str:
-        texts = [part.write(level) for part, level in zip(self.parts, self.operation.needs, strict=False)]
-        return self.operation.text.format(*texts)
-
-    def items(self, run: Run) -> list[Any]:
-        """What it gives, item by item; each counts as a step of the run."""
-        values = [part.trace(run) if run.glue else part.value(run) for part in self.parts]
-        return self.operation.function(*values)
-
-
-def bind(names: Sequence[Name], item: Any, run: Run) -> None:
-    """Give the names of a loop their next values."""
-    if len(names) == 1:
-        run.env[names[0].name] = item
-    else:
-        for name, part in zip(names, item, strict=True):
-            run.env[name.name] = part
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class Each:
-    """A comprehension. A thought goes through its items one by one, and then writes the whole."""
-
-    sort: Sort
-    form: str
-    """`list`, `set`, `dict`, or `bare`: the sole argument of a call, which needs no brackets of its own."""
-    names: Sequence[Name]
-    source: Source
-    parts: Sequence[Expr]
-    """The item, or key and value of a dict; behind them the test, if there is one."""
-
-    def write(self, need: int = 0) -> str:
-        wide = 2 if self.form == "dict" else 1
-        text = ": ".join(part.write(TERNARY) for part in self.parts[:wide])
-        text += f" for {', '.join(name.name for name in self.names)} in {self.source.write()}"
-        for test in self.parts[wide:]:
-            text += f" if {test.write(OR)}"
-        return {"list": "[{}]", "bare": "{}"}.get(self.form, "{{{}}}").format(text)
-
-    def value(self, run: Run) -> Any:
-        return self._gather(run, traced=False)
-
-    def trace(self, run: Run, mark: str = "=") -> Any:
-        value = self._gather(run, traced=True)
-        if mark == "=":
-            run.space()
-        run.give(mark, value)
-        return value
-
-    def _gather(self, run: Run, traced: bool) -> Any:
-        found: list[Any] = []
-        wide = 2 if self.form == "dict" else 1
-        # Names of items live in the comprehension alone.
-        outside = {name.name: run.env[name.name] for name in self.names if name.name in run.env}
-        for item in self.source.items(run):
-            run.spend()
-            bind(self.names, item, run)
-            if all(test.trace(run) if traced else test.value(run) for test in self.parts[wide:]):
-                got = [part.trace(run) if traced else part.value(run) for part in self.parts[:wide]]
-                found.append(got if wide == 2 else got[0])
-        run.env.update(outside)
-        form = self.form
-        return check(dict(found) if form == "dict" else set(found) if form == "set" else found)
-
-    def rebuilt(self, parts: Sequence[Expr]) -> Expr:
-        return Each(self.sort, self.form, self.names, self.source, parts)

@@ -10,7 +10,8 @@ from typing import Any, Final
 from absolute_zero.embedded.dice import Dice
 from absolute_zero.embedded.inputs import ARGUMENTS, CONSTANTS, word
 from absolute_zero.embedded.operations import OPERATIONS, Operation, Sort
-from absolute_zero.embedded.statements import Block, Function, Program, Statement, Update
+from absolute_zero.embedded.program import Function, Program
+from absolute_zero.embedded.statements import Block, Statement, Update
 from absolute_zero.embedded.trees import Apply, Expr, Literal, kind_of
 
 _LIKE: Final[dict[tuple[Sort, tuple[Sort, ...]], list[Operation]]] = {}
@@ -114,11 +115,8 @@ class _Change:
     def _exchanged(self, node: Expr) -> Expr:
         dice = self.dice
         if type(node) is Literal:
-            for _ in range(4):
-                fresh = CONSTANTS[node.sort](dice)
-                if fresh != node.constant:
-                    break
-            return Literal(fresh, node.sort)  # pyright: ignore[reportPossiblyUnboundVariable]
+            fresh = CONSTANTS[node.sort](dice)
+            return Literal(fresh if fresh != node.constant else CONSTANTS[node.sort](dice), node.sort)
         assert isinstance(node, Apply)
         like = [row for row in _LIKE[node.operation.result, node.operation.operands] if row is not node.operation]
         return Apply(dice.pick(like), node.parts)
