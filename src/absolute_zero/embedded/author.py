@@ -25,15 +25,15 @@ def write_program(dice: Dice) -> Program:
         made = family(dice)
         if made is None or made.write().count("\n") >= MAX_LINES:
             continue
-        if _small(made) and dice.often(0.6):
+        if _small(made) and dice.often(0.65):
             continue
         return made
 
 
 def _small(program: Program) -> bool:
-    """One line of at most one operation: there are few of these, and little to learn from them."""
+    """One line of one or two operations: there are few of these, and little to learn from them."""
     body = program.f.body
-    return len(body) == 1 and len(list(operations_in(body[0].parts[0]))) < 2
+    return len(body) == 1 and len(list(operations_in(body[0].parts[0]))) < 3
 
 
 def _plain(dice: Dice) -> Program | None:
@@ -131,8 +131,9 @@ def _unwound(dice: Dice) -> Program:
         if dice.often(0.3):
             head = _on("{0} * {1}", head, Literal(dice.between(2, 3), "factor"), sorts=("int", "factor"))
         whole = _on(dice.pick(("{0} + {1}", "{0} - {1}", "max({0}, {1})")), head, tail)
-        short = _on("{0} < {1}", _on("len({0})", xs, sorts=("ints",)), _number(1))
-        return Program([Function("f", [xs], [If([short], [[Return([_number(0)])]]), Return([whole])])])
+        short = _on("{0} < {1}", _on("len({0})", xs, sorts=("ints",)), _number(dice.between(1, 2)))
+        end = Return([_number(dice.between(0, 3))])
+        return Program([Function("f", [xs], [If([short], [[end]]), Return([whole])])])
     s = Name(dice.pick(NAMES["str"]), "str")
     rest = Call("f", [_on("{0}[{1}:]", s, Literal(1, "size"), sorts=("str", "size"))], "str")
     first: Expr = _on("{0}[{1}]", s, Literal(0, "index"), sorts=("str", "index"))
@@ -155,8 +156,8 @@ def _euclid(dice: Dice) -> Program:
     elif step == 1:
         again = Call("f", [_on("{0} - {1}", a, b), b], "int")
     else:
-        again = _on("{0} + {1}", _number(1), Call("f", [_on("{0} - {1}", a, b), b], "int"))
-    end: Expr = a if step < 2 else _number(0)
+        again = _on("{0} + {1}", _number(dice.between(1, 3)), Call("f", [_on("{0} - {1}", a, b), b], "int"))
+    end: Expr = a if step < 2 else _number(dice.between(0, 2))
     return Program([Function("f", [a, b], [If([test], [[Return([end])]]), Return([again])])])
 
 
@@ -173,4 +174,4 @@ def _recursive(dice: Dice) -> Program:
 
 
 
-_FAMILIES: Final[Table[Callable[[Dice], Program | None]]] = Table([(_plain, 90.0), (_helped, 7.0), (_recursive, 3.0)])
+_FAMILIES: Final[Table[Callable[[Dice], Program | None]]] = Table([(_plain, 90.0), (_helped, 7.0), (_recursive, 2.0)])
