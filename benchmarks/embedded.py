@@ -37,7 +37,8 @@ def show_documents(count: int, examples: int) -> None:
         print(
             f"{name(form):18}  {len(found) / count:4.0%} of documents, {sum(lengths) / whole:4.0%} of tokens"
             f"  mean {sum(lengths) / len(found):4.0f}  median {lengths[len(found) // 2]}"
-            f"  95 % {lengths[len(found) * 95 // 100]}  longest {lengths[-1]}  response {sum(responses) / len(found):.0f}"
+            f"  95 % {lengths[len(found) * 95 // 100]}  longest {lengths[-1]}"
+            f"  response {sum(responses) / len(found):.0f}"
         )
         for one in found[:examples]:
             print(f"\n{one.prompt}|{one.response}\n")

@@ -68,8 +68,8 @@ class Document:
 
 
 _FORMS: Final[Table[tuple[Role, Kind]]] = Table([
-    ((Role.SOLVE, Kind.DEDUCTION), 30), ((Role.SOLVE, Kind.ABDUCTION), 26), ((Role.SOLVE, Kind.INDUCTION), 20),
-    ((Role.PROPOSE, Kind.DEDUCTION), 7), ((Role.PROPOSE, Kind.ABDUCTION), 7), ((Role.PROPOSE, Kind.INDUCTION), 10),
+    ((Role.SOLVE, Kind.DEDUCTION), 30), ((Role.SOLVE, Kind.ABDUCTION), 25), ((Role.SOLVE, Kind.INDUCTION), 17),
+    ((Role.PROPOSE, Kind.DEDUCTION), 9), ((Role.PROPOSE, Kind.ABDUCTION), 8), ((Role.PROPOSE, Kind.INDUCTION), 11),
 ])  # fmt: skip
 _REFERENCES: Final = Table([(0, 12.0), (1, 42.0), (2, 26.0), (3, 20.0)])
 _INPUTS: Final = Table([(4, 10.0), (6, 75.0), (8, 15.0)])
