@@ -218,6 +218,34 @@ def execute(
     raise typer.Exit(0 if outcome.ok else 1)
 
 
+@app.command()
+def pretrain(
+    out: Annotated[Path, typer.Option(help="Folder of the run; the finished model is in its folder `model`.")],
+    tokens: Annotated[int, typer.Option(min=0, help="Budget in tokens.")] = 0,
+    minutes: Annotated[float, typer.Option(min=0, help="Budget in minutes, instead.")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another model.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="OpenMP threads; a second one pays on an idle machine.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that draw documents.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    held_out: Annotated[
+        list[Path] | None, typer.Option(help="JSONL file of programs that must not occur. Repeatable.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
+) -> None:
+    """Train the embedded model from nothing but its grammar."""
+    # Before torch is imported: threads that wait must not spin on cores that others need.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from absolute_zero.embedded.pretrain import Settings
+    from absolute_zero.embedded.pretrain import pretrain as train
+
+    settings = Settings(
+        tokens=tokens, minutes=minutes, seed=seed, threads=threads, workers=workers, device=device,
+        held_out=tuple(held_out or ()),
+    )  # fmt: skip
+    train(out, settings, resume=resume)
+
+
 def _read(file: str) -> str:
     """The text of a program file, or of standard input for `-`. Raises UserError if it is no such text."""
     try:

@@ -1,0 +1,289 @@
+"""Documents: a prompt as self-play will pose it, a thought, and an answer. What the embedded model is trained on.
+
+Thoughts are built so that each next token is easy, given what stands before. Deduction runs the program line by line.
+Abduction undoes the program where it can be undone, then runs it on candidate inputs, `no` or `yes` behind each;
+induction runs candidate programs on the examples in the same way. The candidates that come to nothing are part of
+the text but not of the lesson (`Piece.learn`): a model learns what to try next, not to try wrongly.
+Proposals are planned in a few words: the types of the input and the output, and the lines.
+
+Promises: document n of a seed is a function of (seed, n) and of what is held out; every answer is right; no program
+of the held-out set occurs in any of them, those in prompts and thoughts among them. Prompts are those of
+`absolute_zero.tasks`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, final
+
+from absolute_zero import text
+from absolute_zero.chance import Chance
+from absolute_zero.config import Config, Propose
+from absolute_zero.embedded.backward import undo
+from absolute_zero.embedded.cases import DULL, Case, Pair, find_case, pair, telling, written
+from absolute_zero.embedded.dice import Dice, Table
+from absolute_zero.embedded.pieces import length
+from absolute_zero.embedded.program import Program
+from absolute_zero.embedded.variants import near_arguments, near_program
+from absolute_zero.ports import Task
+from absolute_zero.tasks import make_tasks
+from absolute_zero.types import Kind, Problem, Role, Triplet
+
+THOUGHT: Final = 120
+"""Longest thought, in tokens as `pieces` counts them."""
+DOCUMENT: Final = 300
+"""Longest document."""
+POOL: Final = 20_000
+"""References are drawn from so many cases, which are drawn once for each seed."""
+IDENTITY: Final = Triplet("def f(x):\n    return x", "1", "1")
+"""The zero triplet, from which self-play starts (paper section 3.3)."""
+
+HeldOut = Callable[[str], bool]
+"""Whether a program's text may not occur."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a response, and whether it is to be learned."""
+
+    text: str
+    learn: bool = True
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One prompt with one response. `problem` is what a solution is judged by; a proposal's is what it proposes."""
+
+    role: Role
+    kind: Kind
+    prompt: str
+    pieces: tuple[Piece, ...]
+    problem: Problem
+
+    @property
+    def response(self) -> str:
+        return "".join(piece.text for piece in self.pieces)
+
+
+_FORMS: Final[Table[tuple[Role, Kind]]] = Table([
+    ((Role.SOLVE, Kind.DEDUCTION), 30), ((Role.SOLVE, Kind.ABDUCTION), 25), ((Role.SOLVE, Kind.INDUCTION), 17),
+    ((Role.PROPOSE, Kind.DEDUCTION), 9), ((Role.PROPOSE, Kind.ABDUCTION), 8), ((Role.PROPOSE, Kind.INDUCTION), 11),
+])  # fmt: skip
+_REFERENCES: Final = Table([(0, 12.0), (1, 42.0), (2, 26.0), (3, 20.0)])
+_INPUTS: Final = Table([(4, 10.0), (6, 75.0), (8, 15.0)])
+_TYPES: Final = {"ints": "list", "strs": "list", "pair": "tuple", "table": "dict", "size": "int", "char": "str"}
+
+
+@lru_cache
+def _tasks(inputs: int) -> dict[Kind, Task]:
+    return dict(make_tasks(Config(templates="compact", propose=Propose(inputs=inputs))))
+
+
+def document(seed: int, number: int, held_out: HeldOut | None = None) -> tuple[Document, int]:
+    """Document `number`, and how many drafts of it were dropped because they held a program that is held out."""
+    chance = Chance(seed).at("document", number)
+    dropped = 0
+    for attempt in range(1_000_000):
+        dice = Dice(chance.at(attempt))
+        role, kind = Dice(chance).weighed(_FORMS)
+        programs: list[str] = []
+        made = _MAKERS[role, kind](dice, seed, programs)
+        if made is None:
+            continue
+        if held_out is not None and any(map(held_out, programs)):
+            dropped += 1
+            continue
+        if length(made.prompt) + length(made.response) <= DOCUMENT:
+            return made, dropped
+    raise RuntimeError("the grammar gives nothing that is not held out: hold out less")
+
+
+def documents(seed: int, first: int = 0, step: int = 1, held_out: HeldOut | None = None) -> Iterator[Document]:
+    """Documents `first`, `first + step`, ... without end."""
+    while True:
+        yield document(seed, first, held_out)[0]
+        first += step
+
+
+# --- solving ------------------------------------------------------------------------------------------------
+
+
+def _solved(kind: Kind, problem: Problem, thought: Sequence[Piece], answer: str) -> Document:
+    task = _tasks(len(problem.pairs) if kind is Kind.INDUCTION else 6)[kind]
+    pieces = (*thought, Piece(f"{text.THOUGHT}{text.ANSWER}{answer}{text.ANSWERED}"))
+    return Document(Role.SOLVE, kind, task.pose(problem), pieces, problem)
+
+
+def _steps(program: Program, arguments: Sequence[Any]) -> str:
+    """The steps of a program on arguments on which it gives a value."""
+    done = program.run(arguments, traced=True)
+    assert done is not None
+    return done[1].strip()
+
+
+def _deduce(dice: Dice, seed: int, programs: list[str]) -> Document | None:
+    case = find_case(dice)
+    one = telling(case, dice)
+    programs.append(case.text)
+    steps = _steps(case.program, one.arguments)
+    if length(steps) > THOUGHT:
+        return None
+    problem = Problem(Kind.DEDUCTION, case.text, ((one.given, one.output),))
+    return _solved(Kind.DEDUCTION, problem, [Piece(steps)], one.output)
+
+
+def _tried(steps: str, verdict: str) -> tuple[str, str]:
+    """What is chosen in a trial (the arguments, on the first line), and what follows from it."""
+    chosen, broken, rest = steps.partition("\n")
+    return chosen, f"{broken}{rest} {verdict}"
+
+
+def _abduce(dice: Dice, seed: int, programs: list[str]) -> Document | None:
+    case = find_case(dice)
+    one = telling(case, dice)
+    if one.output in DULL and dice.often(0.5):
+        return None
+    programs.append(case.text)
+    program = case.program
+    thought: list[Piece] = []
+    undone = undo(program, one.arguments, one.value, dice)
+    if undone is not None:
+        back = pair(program, undone[1])
+        if back is not None and back.output == one.output:
+            thought.append(Piece(f"{undone[0]}\n"))
+            one = back
+    if not thought:
+        for _ in range(dice.pick((0, 0, 1, 1, 2))):
+            missed = pair(program, near_arguments(one.arguments, program.sorts, dice))
+            if missed is None or missed.output == one.output:
+                continue
+            chosen, rest = _tried(_steps(program, missed.arguments), "no")
+            thought += [Piece(chosen, learn=False), Piece(f"{rest}\n")]
+    chosen, rest = _tried(_steps(program, one.arguments), "yes")
+    thought.append(Piece(chosen + rest))
+    if length("".join(piece.text for piece in thought)) > THOUGHT:
+        return None
+    problem = Problem(Kind.ABDUCTION, case.text, ((one.given, one.output),))
+    return _solved(Kind.ABDUCTION, problem, thought, one.given)
+
+
+def _induce(dice: Dice, seed: int, programs: list[str]) -> Document | None:
+    count = dice.weighed(_INPUTS)
+    case = find_case(dice, wanted=count, distinct=3)
+    programs.append(case.text)
+    shown = case.pairs[: count // 2]
+    thought: list[Piece] = []
+    room = THOUGHT - 2 * length(case.text)
+    for _ in range(dice.pick((0, 0, 0, 1, 1, 2)) if room > 30 else 0):
+        missed = _missed(case, shown, dice)
+        if missed is not None:
+            written_, checks = missed
+            programs.append(written_)
+            thought += [Piece(written_, learn=False), Piece(f"\n{checks}\n")]
+    thought.append(Piece(f"{case.text}\n"))
+    checks = [" ".join(_tried(_steps(case.program, one.arguments), "yes")).replace(" \n", "\n") for one in shown]
+    both = "\n".join(checks[:2])
+    thought.append(Piece(both if length(both) < 70 or dice.often(0.2) else checks[0]))
+    if length("".join(piece.text for piece in thought)) > 2 * THOUGHT:
+        return None
+    pairs = tuple((one.given, one.output) for one in case.pairs)
+    problem = Problem(Kind.INDUCTION, case.text, pairs, _message(case, dice))
+    return _solved(Kind.INDUCTION, problem, thought, text.render_program(case.text))
+
+
+def _missed(case: Case, shown: Sequence[Pair], dice: Dice) -> tuple[str, str] | None:
+    """A program near the right one, and the checks up to the first shown pair that it does not give."""
+    program = near_program(case.program, dice)
+    if program is None:
+        return None
+    checks: list[str] = []
+    for one in shown:
+        done = program.run(one.arguments, traced=True)
+        if done is None:
+            return None
+        same = written([done[0]]) == one.output
+        checks.append(f"{done[1].strip()} {'yes' if same else 'no'}")
+        if not same:
+            return program.write(), "\n".join(checks)
+    return None
+
+
+def _message(case: Case, dice: Dice) -> str:
+    """What the program is about, in a few words: some of its operations in their order, or what it gives."""
+    phrases = case.program.phrases()
+    kept = phrases if dice.often(0.5) else [phrase for phrase in phrases if dice.often(0.6)]
+    said = ""
+    for phrase in kept:
+        longer = f"{said}, {phrase}" if said else phrase
+        if len(longer.split()) > 8:
+            break
+        said = longer
+    kind = type(case.pairs[0].value).__name__
+    if not said or dice.often(0.15):
+        return f"gives {'an' if kind == 'int' else 'a'} {kind}"
+    return said
+
+
+# --- proposing ----------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=POOL)
+def _reference(seed: int, number: int) -> Triplet:
+    dice = Dice(Chance(seed).at("reference", number))
+    case = find_case(dice)
+    one = telling(case, dice)
+    return Triplet(case.text, one.given, one.output)
+
+
+def _references(dice: Dice, seed: int) -> list[Triplet]:
+    """Up to three past triplets; as the only one, often that from which self-play starts."""
+    count = dice.weighed(_REFERENCES)
+    if count == 1 and dice.often(0.4):
+        return [IDENTITY]
+    return [_reference(seed, dice.below(POOL)) for _ in range(count)]
+
+
+def _plan(case: Case, one: Pair) -> str:
+    """A few words that settle what the program will be."""
+    sorts = ", ".join(_TYPES.get(sort, sort) for sort in case.program.sorts)
+    return f"{sorts} -> {type(one.value).__name__} {case.text.count(chr(10)) + 1}"
+
+
+def _propose_triplet(kind: Kind) -> Callable[[Dice, int, list[str]], Document | None]:
+    def propose(dice: Dice, seed: int, programs: list[str]) -> Document | None:
+        references = _references(dice, seed)
+        case = find_case(dice)
+        one = telling(case, dice)
+        programs += [case.text, *(reference.program for reference in references if reference is not IDENTITY)]
+        if any(reference.program == case.text for reference in references) or case.text == IDENTITY.program:
+            return None
+        answer = text.render_program_and_input(case.text, one.given)
+        pieces = (Piece(text.render_response(_plan(case, one), answer, opened=True)),)
+        problem = Problem(kind, case.text, ((one.given, one.output),))
+        return Document(Role.PROPOSE, kind, _tasks(6)[kind].ask(references), pieces, problem)
+
+    return propose
+
+
+def _propose_inputs(dice: Dice, seed: int, programs: list[str]) -> Document | None:
+    count = dice.weighed(_INPUTS)
+    case = find_case(dice, wanted=count, distinct=3)
+    programs.append(case.text)
+    message = _message(case, dice)
+    answer = text.render_inputs_and_message([one.given for one in case.pairs], message)
+    pieces = (Piece(text.render_response("", answer, opened=True)),)
+    problem = Problem(Kind.INDUCTION, case.text, tuple((one.given, one.output) for one in case.pairs), message)
+    shown = Triplet(case.text, case.pairs[0].given, case.pairs[0].output)
+    return Document(Role.PROPOSE, Kind.INDUCTION, _tasks(count)[Kind.INDUCTION].ask([shown]), pieces, problem)
+
+
+_MAKERS: Final[dict[tuple[Role, Kind], Callable[[Dice, int, list[str]], Document | None]]] = {
+    (Role.SOLVE, Kind.DEDUCTION): _deduce,
+    (Role.SOLVE, Kind.ABDUCTION): _abduce,
+    (Role.SOLVE, Kind.INDUCTION): _induce,
+    (Role.PROPOSE, Kind.DEDUCTION): _propose_triplet(Kind.DEDUCTION),
+    (Role.PROPOSE, Kind.ABDUCTION): _propose_triplet(Kind.ABDUCTION),
+    (Role.PROPOSE, Kind.INDUCTION): _propose_inputs,
+}

@@ -1,0 +1,269 @@
+"""Pretraining of the embedded model: documents of the grammar, and nothing else.
+
+A Llama of a few million parameters (head size 32, 2 key-value heads, tied embeddings), trained on the CPU in bfloat16
+with float32 weights, and in the same way on a GPU. Matrices are trained with Muon, the rest with AdamW.
+
+Promises: a run can be killed at any moment and goes on from its last checkpoint, with the same documents; with the
+same budget in tokens, seed, threads and versions it gives the same weights. Nothing held out is trained on. Writes
+`model/` (weights in bfloat16 and the tokenizer, for `transformers`), `curve.csv` and `checkpoint.pt` into its folder.
+Does not promise equal weights over different machines, nor anything of a budget in minutes.
+"""
+# pyright: reportUnknownMemberType=false
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from absolute_zero.embedded.documents import documents
+from absolute_zero.embedded.stream import Batch, Plan, Row, batches
+from absolute_zero.embedded.tokenizer import load_tokenizer, train_tokenizer
+from absolute_zero.types import UserError
+
+HEAD: Final = 32
+KV_HEADS: Final = 2
+POSITIONS: Final = 2048
+_PADDED: Final = 16
+"""Rows are padded to multiples of this: every new shape costs memory that is never given back (oneDNN's cache)."""
+_COLUMNS: Final = ("step", "tokens", "seconds", "loss", "learning_rate", "dropped")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What makes a pretraining run. Exactly one of `tokens` and `minutes` is its budget."""
+
+    tokens: int = 0
+    """Tokens to train on: those of whole documents, without padding."""
+    minutes: float = 0.0
+    """Wall time of training."""
+    seed: int = 0
+    threads: int = 1
+    """OpenMP threads; a second one pays on an idle machine only."""
+    workers: int = 1
+    """Processes that draw documents; 0 draws them in between."""
+    device: str = "cpu"
+    hidden: int = 256
+    layers: int = 8
+    feed: int = 704
+    """Width of the layers between attentions."""
+    batch: int = 96
+    """Documents per step."""
+    rows: int = 12
+    """Documents that go through the model together; with a batch sorted by length, few rows mean little padding."""
+    learning_rate: float = 3e-3
+    """Of AdamW; Muon's is larger by `muon`."""
+    muon: float = 5.0
+    warmup: float = 0.02
+    """Share of the budget over which the learning rate rises."""
+    decay: float = 0.35
+    """Share of the budget over which it falls to nothing."""
+    prompt_weight: float = 0.1
+    checkpoint_minutes: float = 5.0
+    held_out: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.tokens) == bool(self.minutes):
+            raise UserError("give either tokens or minutes as the budget of pretraining")
+        if self.hidden % (KV_HEADS * HEAD):
+            raise UserError(f"the hidden size is a multiple of {KV_HEADS * HEAD}: {self.hidden} is not")
+
+
+@final
+@dataclass(slots=True)
+class _State:
+    """Where a run is; with the weights and the optimisers, all there is to know."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    dropped: int = 0
+
+
+Say = Callable[[str], None]
+
+
+def pretrain(folder: Path, settings: Settings, *, resume: bool = False, say: Say = print) -> Path:
+    """Train a model into a folder, and give the folder of the finished model. Raises UserError if it is in use."""
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.exists() and not resume:
+        raise UserError(f"{folder} holds a run already: go on with it (--resume), or choose another folder")
+    torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    tokenizer = _tokenizer(folder, settings.seed)
+    model = new_model(len(tokenizer), settings, tokenizer).to(settings.device)
+    run = _Run(folder, settings, model, say)
+    if checkpoint.exists():
+        run.load(checkpoint)
+    plan = Plan(settings.seed, settings.batch, folder / "tokenizer" / "tokenizer.json", settings.prompt_weight,
+                settings.held_out)  # fmt: skip
+    size = sum(parameter.numel() for parameter in model.parameters())
+    say(f"{size:,} parameters, {len(tokenizer)} tokens, from step {run.state.step}")
+    with batches(plan, run.state.step, settings.workers) as stream:
+        while run.progress() < 1:
+            run.step(next(stream))
+    run.save(checkpoint)
+    finished = folder / "model"
+    model.to(torch.bfloat16).save_pretrained(finished)
+    tokenizer.save_pretrained(finished)
+    say(f"done: {run.state.tokens:,} tokens in {run.state.seconds / 60:.1f} minutes; {finished}")
+    return finished
+
+
+def _tokenizer(folder: Path, seed: int) -> Any:
+    """The folder's tokenizer, trained where there is none yet, on documents of a stream of its own."""
+    place = folder / "tokenizer"
+    if not (place / "tokenizer.json").exists():
+        stream = documents(seed + (1 << 32))
+        texts = (one.prompt + one.response for one in islice(stream, 4000))
+        train_tokenizer(texts).save_pretrained(place)
+    return load_tokenizer(place)
+
+
+def new_model(vocabulary: int, settings: Settings, tokenizer: Any) -> Any:
+    """A model with random weights."""
+    config: Any = LlamaConfig
+    shape = config(
+        vocab_size=vocabulary,
+        hidden_size=settings.hidden,
+        intermediate_size=settings.feed,
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.hidden // HEAD,
+        num_key_value_heads=KV_HEADS,
+        max_position_embeddings=POSITIONS,
+        tie_word_embeddings=True,
+        initializer_range=settings.hidden**-0.5 / 2,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        attn_implementation="eager",  # its backward is the faster one in bfloat16 on the CPU
+    )
+    return LlamaForCausalLM(shape)
+
+
+@final
+class _Run:
+    """One run: a model, its optimisers, and where it is."""
+
+    def __init__(self, folder: Path, settings: Settings, model: Any, say: Say) -> None:
+        self.settings = settings
+        self.model = model
+        self.say = say
+        self.state = _State()
+        self.curve = folder / "curve.csv"
+        self.curve.write_text(f"{','.join(_COLUMNS)}\n", encoding="utf-8")
+        self._recent: list[float] = []
+        self._told = self._saved = time.monotonic()
+        self._checkpoint = folder / "checkpoint.pt"
+        inner = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
+        known = {id(weight) for weight in inner}
+        outer = [weight for weight in model.parameters() if id(weight) not in known]
+        self.optimisers: list[tuple[torch.optim.Optimizer, float]] = [
+            (torch.optim.AdamW(outer, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0, fused=True), settings.learning_rate),
+            (torch.optim.Muon(inner, lr=0.0, weight_decay=0.02), settings.learning_rate * settings.muon),
+        ]
+
+    def progress(self) -> float:
+        """How much of the budget is spent."""
+        budget = self.settings
+        if budget.tokens:
+            return self.state.tokens / budget.tokens
+        return self.state.seconds / (60 * budget.minutes)
+
+    def step(self, batch: Batch) -> None:
+        """Learn from the documents of one step."""
+        begun = time.monotonic()
+        settings, state, progress = self.settings, self.state, self.progress()
+        rate = min(1.0, (progress + 1e-4) / settings.warmup, (1 - progress) / settings.decay)
+        for optimiser, peak in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = peak * rate
+        total = sum(sum(row.weights[1:]) for row in batch.rows)
+        loss = 0.0
+        for start in range(0, len(batch.rows), settings.rows):
+            loss += self._backward(batch.rows[start : start + settings.rows], total)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimiser, _ in self.optimisers:
+            optimiser.step()
+        self.model.zero_grad(set_to_none=True)
+        state.step += 1
+        state.tokens += sum(len(row.tokens) for row in batch.rows)
+        state.dropped += batch.dropped
+        state.seconds += time.monotonic() - begun
+        self._recent.append(loss)
+        self._report(rate)
+
+    def _backward(self, rows: Sequence[Row], total: float) -> float:
+        """Add the gradients of some rows; gives their share of the loss."""
+        device = self.settings.device
+        longest = -(-max(len(row.tokens) for row in rows) // _PADDED) * _PADDED
+        ids_RT = torch.zeros(len(rows), longest, dtype=torch.long)
+        weights_RT = torch.zeros(len(rows), longest)
+        for place, row in enumerate(rows):
+            ids_RT[place, : len(row.tokens)] = torch.tensor(row.tokens)
+            weights_RT[place, : len(row.tokens)] = torch.tensor(row.weights)
+        ids_RT, weights_RT = ids_RT.to(device), weights_RT.to(device)
+        with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
+            # Padding stands behind, where causal attention never looks from what counts: no mask is needed.
+            logits_RTV: Tensor = self.model(input_ids=ids_RT, use_cache=False).logits
+        losses = functional.cross_entropy(
+            logits_RTV[:, :-1].float().flatten(0, 1), ids_RT[:, 1:].flatten(), reduction="none"
+        )
+        loss = (losses * weights_RT[:, 1:].flatten()).sum() / total
+        loss.backward()
+        return float(loss.detach())
+
+    def _report(self, rate: float) -> None:
+        now = time.monotonic()
+        state = self.state
+        if state.step % 20 == 0:
+            mean = sum(self._recent) / len(self._recent)
+            self._recent.clear()
+            learning_rate = f"{rate * self.settings.learning_rate:.6f}"
+            row = (state.step, state.tokens, f"{state.seconds:.1f}", f"{mean:.4f}", learning_rate, state.dropped)
+            with self.curve.open("a", encoding="utf-8") as stream:
+                stream.write(",".join(map(str, row)) + "\n")
+            if now - self._told > 20:
+                self._told = now
+                self.say(
+                    f"step {state.step}  {100 * self.progress():.1f}%  loss {mean:.4f}"
+                    f"  {state.tokens / 1e6:.2f} M tokens, {state.tokens / state.seconds:,.0f} a second"
+                )
+        if now - self._saved > 60 * self.settings.checkpoint_minutes:
+            self._saved = now
+            self.save(self._checkpoint)
+
+    def save(self, place: Path) -> None:
+        """Write all that `load` needs, whole or not at all."""
+        aside = place.with_suffix(".new")
+        kept = {
+            "state": asdict(self.state),
+            "curve": self.curve.read_text(encoding="utf-8"),
+            "recent": self._recent,
+            "model": self.model.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser, _ in self.optimisers],
+        }
+        with aside.open("wb") as stream:
+            torch.save(kept, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(aside, place)
+
+    def load(self, place: Path) -> None:
+        """Become what was saved there; lines of the curve behind it are gone."""
+        kept = torch.load(place, map_location=self.settings.device, weights_only=True)
+        self.state = _State(**kept["state"])
+        self.curve.write_text(kept["curve"], encoding="utf-8")
+        self._recent = kept["recent"]
+        self.model.load_state_dict(kept["model"])
+        for (optimiser, _), saved in zip(self.optimisers, kept["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)

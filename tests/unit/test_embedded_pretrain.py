@@ -1,0 +1,127 @@
+"""Pretraining goes on where it stopped, trains on nothing that is held out, and leaves a model that others can load."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from absolute_zero.embedded.documents import document
+from absolute_zero.embedded.held_out import HeldOut, read_held_out
+from absolute_zero.embedded.pretrain import Settings, pretrain
+from absolute_zero.embedded.stream import Plan, batches
+from absolute_zero.embedded.tokenizer import train_tokenizer
+from absolute_zero.novelty import normal_form
+from absolute_zero.types import UserError
+
+TINY: dict[str, Any] = {"hidden": 64, "layers": 1, "feed": 64, "batch": 8, "rows": 4, "workers": 0, "seed": 5}
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tokenizer, as a run would train it first."""
+    folder = tmp_path_factory.mktemp("run") / "tokenizer"
+    texts = (one.prompt + one.response for one in (document(9, number)[0] for number in range(300)))
+    train_tokenizer(texts).save_pretrained(folder)
+    return folder
+
+
+def begun(folder: Path, tokenizer: Path) -> Path:
+    """A folder for a run that need not train its tokenizer."""
+    folder.mkdir()
+    (folder / "tokenizer").symlink_to(tokenizer, target_is_directory=True)
+    return folder
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return torch.load(folder / "checkpoint.pt", weights_only=True)["model"]
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, tokenizer: Path) -> None:
+    def quiet(line: str) -> None: ...
+
+    whole, parts = begun(tmp_path / "whole", tokenizer), begun(tmp_path / "parts", tokenizer)
+    pretrain(whole, Settings(tokens=24_000, checkpoint_minutes=0, **TINY), say=quiet)
+
+    class Stopped(Exception): ...
+
+    def stop(folder: Path) -> None:
+        from absolute_zero.embedded import pretrain as module
+
+        class Run(module._Run):  # pyright: ignore[reportPrivateUsage, reportGeneralTypeIssues]
+            def step(self, batch: Any) -> None:
+                super().step(batch)
+                if self.state.step == 13:
+                    raise Stopped
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "_Run", Run)
+            with pytest.raises(Stopped):
+                pretrain(folder, Settings(tokens=24_000, checkpoint_minutes=0, **TINY), say=quiet)
+
+    stop(parts)
+    with pytest.raises(UserError, match="--resume"):
+        pretrain(parts, Settings(tokens=24_000, **TINY), say=quiet)
+    finished = pretrain(parts, Settings(tokens=24_000, checkpoint_minutes=0, **TINY), resume=True, say=quiet)
+    for name, weight in weights(whole).items():
+        assert torch.equal(weight, weights(parts)[name]), name
+    texts = [(folder / "curve.csv").read_text() for folder in (whole, parts)]
+    curves = [[line.split(",") for line in text.splitlines()] for text in texts]
+    assert len(curves[0]) == len(curves[1]) >= 2
+    for one, other in zip(*curves, strict=True):
+        assert one[:2] + one[3:] == other[:2] + other[3:]  # all but the seconds
+    assert float(curves[0][-1][3]) < 6.0  # log 512 is 6.2: it has learned something
+
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    loader: Any = AutoModelForCausalLM
+    model = loader.from_pretrained(finished)
+    assert model.dtype == torch.bfloat16
+    assert (model.config.head_dim, model.config.num_key_value_heads) == (32, 2)
+    ids = AutoTokenizer.from_pretrained(finished)("solve deduction\n", return_tensors="pt")["input_ids"]
+    assert model(ids).logits.shape[-1] == model.config.vocab_size
+
+
+def test_workers_draw_the_same_documents(tokenizer: Path) -> None:
+    plan = Plan(seed=3, batch=4, tokenizer=tokenizer / "tokenizer.json", prompt_weight=0.1)
+    with batches(plan, 1, workers=0) as alone:
+        expected = [next(alone) for _ in range(5)]
+    with batches(plan, 1, workers=2) as stream:
+        assert [next(stream) for _ in range(5)] == expected
+    for row in expected[0].rows:
+        assert len(row.tokens) == len(row.weights)
+        assert set(row.weights) <= {0.1, 0.0, 1.0}
+        assert row.weights[0] == 0.1
+        assert row.weights[-1] == 1.0
+
+
+def test_held_out_files(tmp_path: Path) -> None:
+    programs = [document(3, number)[0].problem.program for number in range(40)]
+    file = tmp_path / "held.jsonl"
+    file.write_text("\n".join(json.dumps({"program": program}) for program in programs[:20]), encoding="utf-8")
+    held = read_held_out([file])
+    assert held is not None
+    normal = {normal_form(program) for program in programs[:20]}
+    for number in range(300):
+        program = document(4, number)[0].problem.program
+        assert held(program) == (normal_form(program) in normal)
+    for program in programs[:20]:
+        assert held(program)
+        assert held(normal_form(program)), "names and layout do not matter"
+    assert read_held_out([]) is None
+    file.write_text("{}\n")
+    with pytest.raises(UserError, match="held-out"):
+        read_held_out([file])
+
+
+def test_held_out_shapes_are_seen_through_layout() -> None:
+    held = HeldOut(["def f(total):\n    y = (total + 1)\n    return (y, 2)"])
+    assert held("def f(x):\n    z = x + 1\n    return (z, 2)")
+    assert not held("def f(x):\n    z = x + 2\n    return (z, 2)")
+
+
+@pytest.mark.parametrize("wrong", [{}, {"tokens": 1, "minutes": 1.0}, {"tokens": 1, "hidden": 40}])
+def test_settings_that_cannot_be(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError):
+        Settings(**wrong)
