@@ -178,7 +178,7 @@ class Model(Section):
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """`auto`: the GPU if there is one."""
     threads: Annotated[Int, Field(ge=0, le=1024)] = 0
-    """Processors this process uses on the CPU; 0 is those there are, up to four."""
+    """Threads that compute on the CPU, one a processor; 0 is as many as there are, up to four."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of matrix products; weights are kept in float32. `auto`: bfloat16 where the hardware does it well."""
 
