@@ -50,9 +50,10 @@ test: check  ## check, then every test but the full matrix
 test-full: test  ## the executor's whole matrix, on every Python found
 	@tests/full.sh
 
-bench: $(INSTALLED)  ## the benchmarks of the executor and of the run database
+bench: $(INSTALLED)  ## the benchmarks of the executor, the run database and the loop
 	@$(BIN)/python benchmarks/executor.py
 	@$(BIN)/python benchmarks/store.py
+	@$(BIN)/python benchmarks/selfplay.py
 
-train:  ## not yet
-	@echo "make: real models are not in this version yet; it holds the executor and the loop (make test, azr doctor, azr exec)" >&2; exit 1
+train: $(INSTALLED)  ## self-play on this machine (the recipe `laptop`)
+	@$(BIN)/azr train

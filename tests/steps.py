@@ -41,7 +41,7 @@ def rollout(
 ) -> Rollout:
     """A response of three tokens to a prompt that its item names."""
     said = Completion(text, tokens=(4, 5, 6), logprobs=(-0.1, -0.2, -0.3))
-    judged = Judgement(standing, 0.875, "" if standing is Standing.PASSED else "wrong", "a line")
+    judged = Judgement(standing, 1.0, "" if standing is Standing.PASSED else "wrong", "a line")
     reward = None if standing is Standing.VOID else 0.875
     return Rollout(role, Kind.DEDUCTION, item, attempt, task, f"prompt {item}", said, judged, reward, 0.125, -1.5)
 

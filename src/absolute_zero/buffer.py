@@ -16,7 +16,7 @@ from typing import Final, final
 from absolute_zero.chance import Chance
 from absolute_zero.config import Config
 from absolute_zero.novelty import ENTRY, Facts, digest, functions, normal_form
-from absolute_zero.types import Entry, Judgement, Kind, Problem, Standing, UserError
+from absolute_zero.types import Entry, Judgement, Kind, Problem, Standing, UserError, Verdict
 from absolute_zero.values import Unreadable
 
 ZERO: Final = Entry(
@@ -98,6 +98,8 @@ class Buffer:
         0 for what it could not. A held-out program leaves the batch. Of equals, the first one asked is accepted.
         """
         kind = problem.kind
+        if facts.lost:
+            return Judgement(Standing.VOID, reason=Verdict.INFRASTRUCTURE.value)
         if facts.normal in self._held_out:
             return Judgement(Standing.VOID, reason="held_out")
         if not facts.reads:

@@ -7,7 +7,8 @@ there only if there was something to measure. Work grows with the step, never wi
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from absolute_zero.types import Entry, Judgement, Kind, Ruling, Standing, Step
+from absolute_zero.store import Store
+from absolute_zero.types import Entry, Judgement, Kind, Standing, Step
 from absolute_zero.values import read
 
 
@@ -36,7 +37,7 @@ def _funnel(step: Step) -> dict[str, float]:
 
 
 def _difficulty(step: Step) -> dict[str, float]:
-    """How hard this step's new tasks were for its solver, by kind and by the type of what had to be found."""
+    """How hard this step's new tasks were for its solver, by kind and by the type of the output."""
     rates: defaultdict[str, list[float]] = defaultdict(list)
     counts: Counter[str] = Counter()
     for entry in step.entries:
@@ -59,7 +60,7 @@ def _responses(step: Step) -> dict[str, float]:
         counts[f"responses/{who}"] += 1
         counts[f"void/{who}"] += standing is Standing.VOID
         counts[f"malformed/{who}"] += standing is Standing.MALFORMED
-        counts[f"right/{who}"] += standing is Standing.PASSED
+        counts[f"right/{who}"] += rollout.judgement.right
         values[f"tokens/{who}"].append(len(rollout.completion.tokens))
         if rollout.reward is not None:
             values[f"reward/{who}"].append(rollout.reward)
@@ -70,13 +71,17 @@ def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return {name: sum(some) / len(some) for name, some in values.items()}
 
 
-def complaint(short: Mapping[Kind, int], wanted: int, rulings: Sequence[Ruling]) -> str:
+def complaint(short: Mapping[Kind, int], wanted: int, store: Store) -> str:
     """One line on a model that could not fill its buffers: what is missing, why, two examples, what to do."""
     missing = ", ".join(f"{size} of {wanted} {kind}" for kind, size in short.items())
-    refused = [(r.made.reason, r.draft.completion.text) for r in rulings if isinstance(r.made, Judgement)]
-    reasons = ", ".join(f"{reason} {n}" for reason, n in Counter(reason for reason, _ in refused).most_common(6))
-    examples = " and ".join(repr(text[-160:]) for _, text in refused[-2:])
+    counts: Counter[str] = Counter()
+    for _, refused in store.refusals():
+        counts[refused.reason] += refused.count
+    reasons = ", ".join(f"{reason} {count}" for reason, count in counts.most_common(6))
+    said = [kept.rollout for kept in store.rollouts(store.last_step() or 0)]
+    texts = [rollout.completion.text for rollout in said if not rollout.entry and rollout.completion.text]
+    examples = " and ".join(repr(text[-160:]) for text in texts[-2:]) or "none kept"
     return (
-        f"seeding made {missing} tasks; refused: {reasons or 'none seen'}; last ones: {examples or 'none'}:"
+        f"seeding made {missing} tasks; refused: {reasons or 'none'}; last ones: {examples}:"
         " raise seeding.rounds, or use a model that can write such tasks"
     )

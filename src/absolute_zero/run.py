@@ -108,7 +108,7 @@ class Run:
         """
         for step, checkpoint in self.store.checkpoints():
             place = self.folder / checkpoint.folder
-            if place.is_dir() and digest_of(place) == checkpoint.digest:
+            if _whole(place, checkpoint.digest):
                 policy.load(place)
                 self.store.rewind(step)
                 return step
@@ -341,6 +341,13 @@ def digest_of(folder: Path) -> str:
     """A checksum of all files below, with their names."""
     names = {path.relative_to(folder).as_posix(): _sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     return hashlib.sha256(json.dumps(names, sort_keys=True).encode()).hexdigest()
+
+
+def _whole(folder: Path, digest: str) -> bool:
+    try:
+        return folder.is_dir() and digest_of(folder) == digest
+    except OSError:
+        return False
 
 
 def _sha256(path: Path) -> str:

@@ -5,8 +5,8 @@ Read `step` first; what it calls follows in the order of the paper. It asks the 
 implementation of any. Kind and role are values that are carried along: nothing here branches on them.
 
 Promises: a step is a function of (seed, number, weights, buffer); all chance is addressed, so it does not depend on
-what was drawn before; three calls of the policy and of the executor per step at most. `train` stores a step before
-it yields it: whatever happens, the store holds whole steps. Does not know clocks, files or screens. Floor 3.
+what was drawn before; three calls of `sample`, one of `update` and four of the executor per step. `train` stores a
+step before it yields it: whatever happens, the store holds whole steps. Knows no clocks, files or screens. Floor 3.
 """
 
 from collections import Counter
@@ -28,7 +28,6 @@ from absolute_zero.types import (
     Entry,
     Job,
     Judgement,
-    Outcome,
     Problem,
     Proposal,
     Refusal,
@@ -45,19 +44,19 @@ from absolute_zero.types import (
 
 def step(number: int, world: World, buffer: Buffer, cfg: Config) -> Step:
     """One step of training, in the paper's order."""
-    chance, how = Chance(cfg.seed).at(number), cfg.sampling.drawing
+    chance, sampling = Chance(cfg.seed).at(number), cfg.sampling.drawing
     drafts = propose(world, buffer, cfg, chance)
     rulings = gate(number, drafts, world, buffer)  # valid, depends on its input, new
     fresh = [ruling.made for ruling in rulings if isinstance(ruling.made, Entry)]
-    trials = solve(fresh, cfg.solve.trials, world, how, chance)
+    trials = solve(fresh, cfg.solve.trials, world, sampling, chance)
     fresh = [tried(entry, tries) for entry, tries in zip(fresh, trials, strict=True)]  # how hard for me, today?
     buffer.add(fresh)
     chosen = choose_practice(fresh, buffer, cfg, chance)
-    practice = solve(chosen, cfg.solve.tries, world, how, chance, first=len(fresh))
+    practice = solve(chosen, cfg.solve.tries, world, sampling, chance, first=len(fresh))
     reused, unused = (flat(trials), []) if cfg.solve.reuse_trials else ([], flat(trials))
-    learned = credit([*pay_proposals(rulings, fresh, cfg), *reused, *flat(practice)], cfg)
-    stats = world.policy.update(samples(learned))
-    return Step(number, tuple(rulings), tuple(fresh), (*learned, *unused), stats)
+    credited = credit([*pay_proposals(rulings, fresh, cfg), *reused, *flat(practice)], cfg)
+    stats = world.policy.update(samples(credited))
+    return Step(number, tuple(rulings), tuple(fresh), (*credited, *unused), stats)
 
 
 # --- 1. propose ---------------------------------------------------------------------------------------------
@@ -96,21 +95,24 @@ def answer_of(prompt: str, completion: Completion) -> str | Judgement:
 
 def gate(number: int, drafts: Sequence[Draft], world: World, buffer: Buffer) -> list[Ruling]:
     """Each draft as an accepted task, or why not: does it run, twice alike; does its input matter; is it new?"""
-    proposals = [draft.read for draft in drafts if isinstance(draft.read, Proposal)]
-    asked = [probes(proposal.job.inputs[0]) for proposal in proposals]
-    jobs = [replace(p.job, inputs=(*p.job.inputs, *more)) for p, more in zip(proposals, asked, strict=True)]
-    ran = iter(zip(asked, world.executor.run(jobs), strict=True))
-    rulings: list[Ruling] = []
+    outcomes = iter(world.executor.run([draft.read.job for draft in drafts if isinstance(draft.read, Proposal)]))
+    minted: list[tuple[Problem | Judgement, bool]] = []
+    probing: list[Job] = []
     for draft in drafts:
-        if isinstance(draft.read, Judgement):
-            rulings.append(Ruling(draft, draft.read, valid=False))
-            continue
-        probed, outcome = next(ran)
-        own, others = (outcome.results[: -len(probed)], outcome.results[-len(probed) :])
-        made = world.tasks[draft.kind].mint(draft.read, Outcome(own))
+        made, valid = draft.read, False
+        if isinstance(made, Proposal):
+            job, outcome = made.job, next(outcomes)
+            made, valid = world.tasks[draft.kind].mint(made, outcome), outcome.ok
+            if isinstance(made, Problem):
+                probing.append(replace(job, inputs=probes(job.inputs[0])))
+        minted.append((made, valid))
+    probed = iter(zip(probing, world.executor.run(probing), strict=True))
+    rulings: list[Ruling] = []
+    for draft, (made, valid) in zip(drafts, minted, strict=True):
         if isinstance(made, Problem):
-            made = buffer.admit(made, facts(made, probed, others), number, draft.references)
-        rulings.append(Ruling(draft, made, valid=Outcome(own).ok))
+            job, outcome = next(probed)
+            made = buffer.admit(made, facts(made, job.inputs, outcome.results), number, draft.references)
+        rulings.append(Ruling(draft, made, valid))
     return rulings
 
 
@@ -118,13 +120,13 @@ def gate(number: int, drafts: Sequence[Draft], world: World, buffer: Buffer) -> 
 
 
 def solve(
-    entries: Sequence[Entry], tries: int, world: World, how: Sampling, chance: Chance, first: int = 0
+    entries: Sequence[Entry], tries: int, world: World, sampling: Sampling, chance: Chance, first: int = 0
 ) -> list[list[Rollout]]:
     """Judged answers, [entry][try]: the only door to answering. `first` is the number of the first item."""
     items = [(first + place, entry, world.tasks[entry.problem.kind]) for place, entry in enumerate(entries)]
     prompts = [task.pose(entry.problem) for _, entry, task in items]
     chances = [chance.at("solve", task.kind, item) for item, _, task in items]
-    said = world.policy.sample(prompts, tries, how, chances)
+    said = world.policy.sample(prompts, tries, sampling, chances)
     found: list[list[Judgement | Job]] = []
     for (_, entry, task), prompt, completions in zip(items, prompts, said, strict=True):
         answers = [answer_of(prompt, completion) for completion in completions]
@@ -145,7 +147,7 @@ def solve(
 def tried(entry: Entry, tries: Sequence[Rollout]) -> Entry:
     """The entry with what its trials came to. A trial succeeds if it is right in full; void ones do not count."""
     judged = [rollout.judgement for rollout in tries if rollout.judgement.standing is not Standing.VOID]
-    return replace(entry, trials=len(judged), successes=sum(found.score >= rewards.RIGHT for found in judged))
+    return replace(entry, trials=len(judged), successes=sum(found.right for found in judged))
 
 
 def choose_practice(fresh: Sequence[Entry], buffer: Buffer, cfg: Config, chance: Chance) -> list[Entry]:
@@ -227,16 +229,14 @@ def train(
     """
     buffer = Buffer.fold(store.entries(), cfg, held_out)
     last, wanted = store.last_step(), cfg.seeding.factor * cfg.propose.batch
-    seen: list[Ruling] = []
     for number in range(1 - cfg.seeding.rounds if last is None else last + 1, cfg.steps + 1):
         short = {kind: buffer.size(kind) for kind in cfg.kinds if buffer.size(kind) < wanted}
         if number <= 0 and not short:
             continue
-        flags = [Flag("short_seeding", complaint(short, wanted, seen))] if number == 1 and short else []
+        flags = [Flag("short_seeding", complaint(short, wanted, store))] if number == 1 and short else []
         if flags and min(short.values()) < cfg.propose.batch:
             raise UserError(flags[0].detail)
         done = step(number, world, buffer, cfg) if number > 0 else seed(number, world, buffer, cfg)
-        seen += done.rulings if number <= 0 else ()
         beside = keep(done)
         store.commit(done, {**measure(done), **beside.metrics}, beside.clocks, beside.checkpoint, flags=flags)
         yield done

@@ -255,6 +255,11 @@ class Judgement:
     detail: str = ""
     """One line for a reader."""
 
+    @property
+    def right(self) -> bool:
+        """It passed with the full score: what counts as success of a solution."""
+        return self.standing is Standing.PASSED and self.score >= 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
@@ -304,7 +309,7 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Everything that happened in one step, or in one round of seeding (which has rulings only)."""
+    """Everything that happened in one step, or in one round of seeding (in which nothing is tried or learned)."""
 
     number: int
     rulings: tuple[Ruling, ...]

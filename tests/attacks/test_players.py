@@ -169,6 +169,19 @@ def one_program(place: int, prompt: str, random: Random) -> tuple[str, str]:
     return renamed("def f(x_):\n    return [x_, str(x_)[::-1]]", random), canonical(nested(random))
 
 
+def variants_far_out(place: int, prompt: str, random: Random) -> tuple[str, str]:
+    """The same where no probe goes: only inputs near the own one give a value."""
+    program, _ = variants(place, prompt, random)
+    far = re.sub(r"def f\((\w+)\):\n", r"def f(\1):\n    assert \1 > 100000\n", program)
+    return far, str(100_010 + int(random.random() * 10**6))
+
+
+def few_results_with_luggage(place: int, prompt: str, random: Random) -> tuple[str, str]:
+    """The same with four results only, and a parameter that does nothing, of an ever new type."""
+    program, given = variants_with_luggage(place, prompt, random)
+    return re.sub(r"return (.*)$", r"return (\1) % 4", program), given
+
+
 def number_inputs(place: int, program: str) -> str:
     return str(37 * place - 11)
 
@@ -185,6 +198,8 @@ PLAYERS: dict[str, tuple[Play, Inputs, int, int]] = {
     "constants but once": (constants_but_once, number_inputs, 3, 6),
     "copies": (copies, number_inputs, 0, 3),
     "variants": (variants, number_inputs, 3, 6),
+    "variants far out": (variants_far_out, lambda n, program: f"{37 * n}, 'a'", 3, 6),
+    "few results with luggage": (few_results_with_luggage, lambda n, program: f"{37 * n}, 'a'", 3, 6),
     "variants with luggage": (variants_with_luggage, lambda n, program: f"{37 * n}, 'a'", 3, 6),
     "variants on any type": (variants_on_any_type, any_inputs, 3, 6),
     "one program": (one_program, any_inputs, 3, 6),

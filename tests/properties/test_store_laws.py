@@ -158,7 +158,7 @@ def test_counts_are_those_of_the_step(commits: list[Commit]) -> None:
             for it in commit.step.rollouts:
                 if it.role is Role.SOLVE and it.entry and it.judgement.standing is not Standing.VOID:
                     tries[commit.step.number, it.entry] += 1
-                    solved[commit.step.number, it.entry] += it.judgement.standing is Standing.PASSED
+                    solved[commit.step.number, it.entry] += it.judgement.right
             for ruling in commit.step.rulings:
                 assert isinstance(ruling.made, Judgement)
                 refusals[commit.step.number, ruling.draft.kind, ruling.made.standing, ruling.made.reason] += 1

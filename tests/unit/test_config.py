@@ -196,8 +196,8 @@ def test_a_written_recipe_says_what_each_setting_is_for() -> None:
 
 UNITS = (
     r"\b(proposals|triplets|inputs|characters|tries|tasks|weight|rounds|entries|steps|share|probability|tokens|"
-    r"coefficient|ratio|decays|step size|updates|norm|pi_learner / pi_sampler|threads|lanes|seconds|MiB|random choice|"
-    r"divided)\b"
+    r"coefficient|ratio|decays|step size|updates|norm|pi_learner / pi_sampler|threads|lanes|seconds|MiB|bytes|"
+    r"random choice|divided)\b"
 )
 
 

@@ -283,13 +283,15 @@ def test_programs_with_at_most_one_value_behave_alike() -> None:
     assert cell(*["7"] * KINDRED, *[""] * COMMON, "8") != alike
 
 
-def test_few_results_count_with_their_questions_and_many_without() -> None:
-    few, many = ("9", "8", "9", "8"), ("9", "8", "7", "6", "5")
-    one = facts(Problem(Kind.DEDUCTION, IDENTITY, (("0", "1"),)), ["1", "2", "3", "4"], results(*few))
-    other = facts(Problem(Kind.DEDUCTION, IDENTITY, (("0", "1"),)), ["1", "2", "3", "5"], results(*few))
-    assert one.behaviour != other.behaviour
-    rich = facts(Problem(Kind.DEDUCTION, IDENTITY, (("0", "1"),)), ["6", "7", "8", "9", "1"], results(*many))
-    assert rich.behaviour == of(*many).behaviour
+def test_results_count_without_their_questions_unless_there_are_none() -> None:
+    """Or an idle argument of an ever new type would make an ever new behaviour."""
+    problem = Problem(Kind.DEDUCTION, IDENTITY, (("0", "1"),))
+    for some in (("9", "8", "9", "8"), ("9", "8", "7", "6")):
+        one, other = (facts(problem, asked, results(*some)) for asked in (["1", "2", "3", "4"], ["5", "6", "7", "0"]))
+        assert one.behaviour == other.behaviour
+    silent = results(*[""] * 8, *[""] * COMMON, "4", "5")
+    mute = [facts(problem, list(asked), silent) for asked in ("1234567800009a", "2234567800009a")]
+    assert mute[0].behaviour != mute[1].behaviour
 
 
 def test_near_questions_do_not_make_a_behaviour() -> None:
@@ -342,3 +344,11 @@ def test_keys_know_programs_by_form_and_inputs_by_value() -> None:
 def test_reads_is_the_programs() -> None:
     assert of("1", "2").reads
     assert not of("1", "2", program="def f(x):\n    return 7").reads
+
+
+def test_whatever_is_written_is_bound() -> None:
+    """Arguments beyond the parameters are one level deeper as a tuple, and more values together."""
+    deep = "[" * 60 + "]" * 60
+    many = ", ".join(["[" + "0, " * 10_010 + "0]"] * 2)
+    for given in (deep, many):
+        assert bound("def f(*a):\n    return len(a)", written(given)).startswith("*[")

@@ -12,7 +12,7 @@ from absolute_zero.buffer import ZERO, Buffer
 from absolute_zero.chance import Chance
 from absolute_zero.executor import Sandbox
 from absolute_zero.novelty import probes
-from absolute_zero.novelty.questions import COMMON, KINDRED
+from absolute_zero.novelty.questions import KINDRED
 from absolute_zero.store import Store
 from absolute_zero.text import render_program_and_input
 from absolute_zero.types import (
@@ -57,17 +57,25 @@ def test_the_step_goes_in_the_papers_order(seen: Watched) -> None:
     step, _ = taught(seen, solve={"trials": 4, "tries": 2, "reuse_trials": False})
     # propose 4 of each kind; validate; 4 trials of each new task; 2 tries of 4 tasks of each kind; one update.
     new = len(step.entries)
-    assert seen.calls == ["sample 12x1", "run", f"sample {new}x4", "run", "sample 12x2", "run", "update"]
+    assert seen.calls == ["sample 12x1", "run", "run", f"sample {new}x4", "run", "sample 12x2", "run", "update"]
 
 
-def test_proposals_run_twice_alike_and_on_their_probes(seen: Watched) -> None:
+def test_proposals_run_twice_alike_and_then_on_their_probes(seen: Watched) -> None:
     taught(seen)
     jobs = [job for job in seen.jobs if job.deterministic]
-    assert len(jobs) == 12
-    assert all(len(job.inputs) >= 1 + KINDRED + COMMON for job in jobs)
-    counts = [4 if prompt.split()[1] == Kind.INDUCTION else 1 for prompt in seen.prompts[0]]
-    own = [job.inputs[:count] for job, count in zip(jobs, counts, strict=True)]
-    assert all(job.inputs[len(given) :] == probes(given[0]) for job, given in zip(jobs, own, strict=True))
+    assert len(jobs) == 24  # the apprentice's are all valid
+    for own, asked in zip(jobs[:12], jobs[12:], strict=True):
+        assert len(own.inputs) == (4 if own.inputs[1:] else 1)
+        assert asked.program == own.program
+        assert asked.inputs == probes(own.inputs[0])
+
+
+def test_a_machine_that_fails_on_a_probe_leaves_the_proposal_out(seen: Watched) -> None:
+    seen.fails = lambda job: job.deterministic and len(job.inputs) >= KINDRED
+    step, _ = taught(seen)
+    assert not step.entries
+    made = [ruling.made for ruling in step.rulings if isinstance(ruling.made, Judgement)]
+    assert {(judgement.standing, judgement.reason) for judgement in made} == {(Standing.VOID, "infrastructure")}
 
 
 def test_every_draw_has_an_address_of_its_own(seen: Watched) -> None:

@@ -58,11 +58,11 @@ def test_rows_of_a_step(store: Store) -> None:
         "tries [1, 1, 3, 1]",
         "prompts [1, 0, 'prompt 4']",
         "prompts [1, 1, 'prompt 0']",
-        f"rollouts [1, 0, 'propose', 'deduction', 4, 0, 0, 3, 0, 'passed', 0.875, '', {earned}, 0, {answer}]",
-        f"rollouts [1, 1, 'solve', 'deduction', 0, 0, 1, 3, 0, 'passed', 0.875, '', {earned}, 1, {answer}]",
-        f"rollouts [1, 2, 'solve', 'deduction', 0, 1, 1, 3, 0, 'failed', 0.875, 'wrong', {earned}, 1, {answer}]",
-        f"rollouts [1, 3, 'solve', 'deduction', 0, 2, 1, 3, 0, 'void', 0.875, 'wrong', None, 0.125, -1.5, 1, {answer}]",
-        f"rollouts [1, 4, 'solve', 'deduction', 0, 3, 1, 3, 0, 'malformed', 0.875, 'wrong', {earned}, 1, {answer}]",
+        f"rollouts [1, 0, 'propose', 'deduction', 4, 0, 0, 3, 0, 'passed', 1.0, '', {earned}, 0, {answer}]",
+        f"rollouts [1, 1, 'solve', 'deduction', 0, 0, 1, 3, 0, 'passed', 1.0, '', {earned}, 1, {answer}]",
+        f"rollouts [1, 2, 'solve', 'deduction', 0, 1, 1, 3, 0, 'failed', 1.0, 'wrong', {earned}, 1, {answer}]",
+        f"rollouts [1, 3, 'solve', 'deduction', 0, 2, 1, 3, 0, 'void', 1.0, 'wrong', None, 0.125, -1.5, 1, {answer}]",
+        f"rollouts [1, 4, 'solve', 'deduction', 0, 3, 1, 3, 0, 'malformed', 1.0, 'wrong', {earned}, 1, {answer}]",
         "refusals [1, 'abduction', 'failed', 'constant', 1, '[\"\"]']",
         "refusals [1, 'abduction', 'failed', 'import', 3, '[\"os\",\"re\"]']",
         "metrics [1, 'much', -inf]",
@@ -172,7 +172,7 @@ def test_without_texts_the_numbers_stay(tmp_path: Path) -> None:
     with Store.read(tmp_path / "none.db") as store:
         kept = store.rollouts(1)[1]
     blank = Completion("", (), ())
-    judged = Judgement(Standing.FAILED, 0.875, "wrong")
+    judged = Judgement(Standing.FAILED, 1.0, "wrong")
     assert kept.rollout == replace(made.rollouts[1], prompt="", completion=blank, judgement=judged)
     assert (kept.tokens, kept.whole) == (3, False)
 

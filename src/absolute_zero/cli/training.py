@@ -78,15 +78,15 @@ def _play(run: Run, world: World) -> int:
     with Screen(cfg, run.folder, level) as screen, stop.listening(screen):
         if run.store.note:
             screen.say(run.store.note)
-        _measure(run, world, screen, 0)
-        for done in play(run, world, lambda: bool(stop)):
+        _measure(run, world, screen, 0, stop)
+        for done in () if stop else play(run, world, lambda: bool(stop)):
             screen.step(done)
-        last = run.store.last_step()
-        if stop and last != cfg.steps:
+        if run.store.last_step() == cfg.steps:
+            _measure(run, world, screen, cfg.steps, stop)
+        if stop:
             write_report(run.folder)
             screen.say(f"stopped; go on with: azr train --resume {run.folder}")
             return stop.code
-        _measure(run, world, screen, cfg.steps)
         result = result_of(run, level)
         write(run.folder / RESULT, json.dumps(result, indent=2) + "\n")
         screen.result(result)
@@ -97,13 +97,13 @@ def _play(run: Run, world: World) -> int:
 # --- measuring ----------------------------------------------------------------------------------------------
 
 
-def _measure(run: Run, world: World, screen: Screen, step: int) -> None:
-    """Marks on the held-out suites behind a step, unless they are there already."""
+def _measure(run: Run, world: World, screen: Screen, step: int, stop: Stop) -> None:
+    """Marks on the held-out suites behind a step, unless they are there already or the run is to stop."""
     if not run.cfg.evals.tasks:
         return
     for name, entries in suites(run.cfg.evals.tasks).items():
         key = f"marks {name} {step}"
-        if run.store.run(key) is None:
+        if run.store.run(key) is None and not stop:
             screen.say(f"measuring on {len(entries)} held-out tasks ({name})")
             # The same draws before and after: what differs is the model.
             marks = evaluate(world, entries, run.cfg.sampling.drawing, Chance(run.cfg.seed).at("suite", name))
@@ -154,10 +154,13 @@ def _plain(found: Sequence[float]) -> list[float | None]:
 
 
 def commit() -> str | None:
-    """The commit of this checkout; None where the package is installed from elsewhere."""
-    here = Path(__file__).parent
+    """The commit of this checkout; None where the package was installed without one."""
+    here = Path(__file__).resolve()
+    command = ["git", "ls-files", "--error-unmatch", here.name]  # a repository around an installation is not ours
     try:
-        found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True)
+        if subprocess.run(command, cwd=here.parent, capture_output=True).returncode:
+            return None
+        command = ["git", "rev-parse", "--short", "HEAD"]
+        return subprocess.run(command, cwd=here.parent, capture_output=True, text=True).stdout.strip() or None
     except OSError:
         return None
-    return found.stdout.strip() or None if found.returncode == 0 else None

@@ -178,7 +178,7 @@ class Model(Section):
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """`auto`: the GPU if there is one."""
     threads: Annotated[Int, Field(ge=0, le=1024)] = 0
-    """Processors this process uses on the CPU; 0 is those there are, up to four."""
+    """Threads that compute on the CPU, one a processor; 0 is as many as there are, up to four."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of matrix products; weights are kept in float32. `auto`: bfloat16 where the hardware does it well."""
 
@@ -194,6 +194,8 @@ class Sandbox(Section):
     """Processor time, in seconds."""
     memory_mb: Annotated[Int, Field(ge=1, le=1 << 20)] = 256
     """Memory, in MiB, on top of what the bare interpreter takes."""
+    value_bytes: Annotated[Int, Field(ge=1, le=65_536)] = 2048
+    """Longest text of an output or of a proposed input, in bytes. What is longer is refused, never cut."""
 
 
 class Store(Section):
@@ -208,8 +210,8 @@ class Evals(Section):
 
     tasks: Annotated[Int, Field(ge=0, le=10_000)] = 300
     """Tasks per kind and suite that are posed; 0 measures nothing."""
-    base_every: Annotated[Int, Field(ge=0)] = 20
-    """Steps between those whose new tasks are also tried by the model the run began with; 0 for none."""
+    base_every: Annotated[Int, Field(ge=0)] = 0
+    """Steps between those whose new tasks are tried by the first model too, loaded a second time; 0 for none."""
 
 
 class Config(Section):

@@ -15,7 +15,6 @@ from typing import Any, Final
 from absolute_zero.chance import Chance
 from absolute_zero.evals.statistics import Marks
 from absolute_zero.ports import World
-from absolute_zero.rewards import RIGHT
 from absolute_zero.selfplay import solve
 from absolute_zero.types import Entry, Kind, Problem, Rollout, Sampling, Standing, UserError
 
@@ -49,7 +48,7 @@ def suite_files() -> list[Path]:
 def read_suite(path: Path) -> list[Entry]:
     """The tasks of a file, numbered from 1. Raises UserError with the line that is none."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the tasks of {str(path)!r}: {error}") from None
     entries: list[Entry] = []
@@ -91,4 +90,4 @@ def _void(rollout: Rollout) -> bool:
 
 
 def _right(rollout: Rollout) -> bool:
-    return rollout.judgement.standing is Standing.PASSED and rollout.judgement.score >= RIGHT
+    return rollout.judgement.right

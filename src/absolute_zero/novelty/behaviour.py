@@ -7,16 +7,14 @@ import ast
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from absolute_zero.novelty.forms import entry, normal_form, reads_input
 from absolute_zero.novelty.questions import COMMON, KINDRED
-from absolute_zero.types import Problem, Result
+from absolute_zero.types import Problem, Result, Verdict
 from absolute_zero.values import MAX_TEXT, Unwritable, Value, canonical, equal, read, read_arguments
 
 _Some = TypeVar("_Some")
-_TELLING: Final = 5
-"""So many different results name a function by themselves, whatever it was asked; fewer only with the questions."""
 
 
 def digest(*texts: str) -> str:
@@ -53,7 +51,10 @@ def bound(program: str, arguments: str) -> str:
     True
     """
     given = arguments_of(program, arguments)
-    return ", ".join(f"{name}={canonical(given[name])}" for name in sorted(given, key=str))
+    rest = given.pop("*", ())
+    assert isinstance(rest, tuple)
+    named = [f"{name}={canonical(given[name])}" for name in sorted(given, key=str)]
+    return ", ".join([*named, *(f"*{canonical(value)}" for value in rest)])  # one by one: together they are one deeper
 
 
 def arguments_of(program: str, arguments: str) -> dict[Value, Value]:
@@ -97,6 +98,8 @@ class Facts:
     """It mentions its input."""
     constant: bool
     """It gave one and the same value wherever it was tried, probes included."""
+    lost: bool = False
+    """The machine failed on a probe: what the program does is not known."""
 
 
 def facts(problem: Problem, asked: Sequence[str], results: Sequence[Result]) -> Facts:
@@ -112,16 +115,18 @@ def facts(problem: Problem, asked: Sequence[str], results: Sequence[Result]) -> 
     return Facts(
         normal=normal,
         key=digest(normal, *inputs),
-        behaviour=_behaviour(normal, asked, results),
+        behaviour=_behaviour(asked, results),
         reads=reads_input(problem.program),
         constant=sum(map(bool, kindred)) >= 2 and _same([*values, *outputs]),
+        lost=any(result.verdict is Verdict.INFRASTRUCTURE for result in results),
     )
 
 
-def _behaviour(normal: str, asked: Sequence[str], results: Sequence[Result]) -> str:
-    """Two sorts of programs have one behaviour for all of them, as there would be no end of them over types and
-    constants: those that give back an argument, and those that give at most one value, other than the own output,
-    wherever they are tried. One that works on any type has one behaviour on all of them."""
+def _behaviour(asked: Sequence[str], results: Sequence[Result]) -> str:
+    """Some sorts of programs have one behaviour for all of them, as there would be no end of them over types and
+    constants: those that give back an argument; those that give at most one value, other than the own output, wherever
+    they are tried; and, for arguments of the same types, those that give none on any of them but near the own one. One
+    that works on any type has one behaviour on all of them."""
     kindred, anywhere, near = _parted([*zip(asked, (result.value for result in results), strict=True)])
     answered = [(ask, value) for ask, value in (*kindred, *near) if value]
     given_back: set[int] | None = None
@@ -138,10 +143,9 @@ def _behaviour(normal: str, asked: Sequence[str], results: Sequence[Result]) -> 
     general = [value for _, value in anywhere]
     if len({*general} - {""}) >= COMMON - 1:
         return digest("any type", *general)
-    known = {value for _, value in kindred if value}
-    if len(known) >= _TELLING:
-        return digest("values", *(value for _, value in kindred))
-    return digest("probes", *(text for pair in kindred for text in pair)) if known else digest("program", normal)
+    if any(value for _, value in kindred):
+        return digest("values", *(value for _, value in kindred))  # not the questions: an argument may be idle
+    return digest("no value on", *(ask for ask, _ in kindred))
 
 
 def _parted(probed: Sequence[_Some]) -> tuple[Sequence[_Some], Sequence[_Some], Sequence[_Some]]:

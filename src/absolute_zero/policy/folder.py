@@ -97,20 +97,23 @@ def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
     """Writes all that `open_model` and `open_state` need into an empty folder."""
     if not path.is_dir() or any(path.iterdir()):
         raise UserError(f"cannot save into {str(path)!r}: it has to be an empty folder")
-    with _without_bars():
-        model.save_pretrained(path)
-        tokenizer.save_pretrained(path)
-        if learner.reference is not None:
-            reference: Any = learner.reference
-            reference.save_pretrained(path / REFERENCE)
-    state = learner.optimizer.state
-    moments = {
-        f"{moment}/{name}": state[parameter][moment].contiguous()
-        for name, parameter in model.named_parameters()
-        if parameter in state
-        for moment in MOMENTS
-    }
-    save_file(moments, path / STATE, {"updates": str(learner.updates)})
+    try:
+        with _without_bars():
+            model.save_pretrained(path)
+            tokenizer.save_pretrained(path)
+            if learner.reference is not None:
+                reference: Any = learner.reference
+                reference.save_pretrained(path / REFERENCE)
+        state = learner.optimizer.state
+        moments = {
+            f"{moment}/{name}": state[parameter][moment].contiguous()
+            for name, parameter in model.named_parameters()
+            if parameter in state
+            for moment in MOMENTS
+        }
+        save_file(moments, path / STATE, {"updates": str(learner.updates)})
+    except SafetensorError as error:
+        raise OSError(str(error)) from error  # a full disk, as everything else that writes says it
 
 
 def open_state(path: Path, model: nn.Module) -> State:

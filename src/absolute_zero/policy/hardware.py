@@ -1,12 +1,15 @@
 """What the policy computes on: which device, in which precision, in how many lanes side by side.
 
-Each is a setting, or chosen here by what the machine is and is doing; nothing else in the policy asks the machine.
+Each is a setting, or chosen here by what the machine is; nothing else in the policy asks the machine. Not by what the
+machine is doing: lanes of one thread each do not collapse on a busy one, as two threads of libgomp do.
 """
 # pyright: reportUnknownMemberType=false, reportPrivateUsage=false
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 import torch
@@ -64,8 +67,12 @@ def run(jobs: Sequence[Callable[[], Result]], width: int) -> Iterator[Result]:
         yield from (job() for job in jobs)
         return
     with ThreadPoolExecutor(width) as pool:
-        running = [pool.submit(job) for job in jobs]
-        yield from (each.result() for each in running)
+        waiting = iter(jobs)
+        # A result may be the gradients of a whole model: one more than lanes are under way or not yet taken.
+        running = deque(pool.submit(job) for job in islice(waiting, width + 1))
+        while running:
+            yield running.popleft().result()
+            running.extend(pool.submit(job) for job in islice(waiting, 1))
 
 
 def cache_bytes(where: torch.device) -> int:

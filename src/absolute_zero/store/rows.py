@@ -289,7 +289,7 @@ def tries_rows(step: Step) -> list[Row]:
         if rollout.role is Role.SOLVE and rollout.entry > 0 and standing is not Standing.VOID:
             count = counts.setdefault(rollout.entry, [0, 0])
             count[0] += 1
-            count[1] += standing is Standing.PASSED
+            count[1] += rollout.judgement.right
     return [(step.number, entry, *count) for entry, count in counts.items()]
 
 

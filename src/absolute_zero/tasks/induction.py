@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final, final
 
 from absolute_zero import rewards, text
-from absolute_zero.novelty import arguments_of, written
+from absolute_zero.novelty import arguments_of
 from absolute_zero.tasks.prompts import Prompts
-from absolute_zero.tasks.triplets import RIGHT, WRONG, Limits, malformed, matches, mint, unusable
+from absolute_zero.tasks.triplets import RIGHT, WRONG, Limits, malformed, matches, mint, read_inputs, unusable
 from absolute_zero.types import (
     Job,
     Judgement,
@@ -21,7 +21,7 @@ from absolute_zero.types import (
     Triplet,
     Verdict,
 )  # fmt: skip
-from absolute_zero.values import Unreadable, Unwritable, Value, equal, read
+from absolute_zero.values import Value, equal, read
 
 DISTINCT: Final = 3
 """A task has at least so many different outputs (or as many as inputs, if those are fewer)."""
@@ -68,18 +68,18 @@ class Induction:
         if isinstance(parts, Refusal):
             return malformed(parts)
         given, message = parts
-        fault = self._fault(reference.program, given, message)
+        inputs = read_inputs(given, self.limits)
+        if isinstance(inputs, Judgement):
+            return inputs
+        fault = self._fault(reference.program, inputs, message)
         if fault is not None:
             return fault
-        job = self.limits.job(reference.program, [written(one) for one in given], deterministic=True)
+        job = self.limits.job(reference.program, inputs, deterministic=True)
         return Proposal(self.kind, job, " ".join(message.split()))
 
     def _fault(self, program: str, given: Sequence[str], message: str) -> Judgement | None:
         """What the proposer could have seen is wrong with its inputs and message."""
-        try:
-            values: list[Value] = [arguments_of(program, written(one)) for one in given]
-        except (Unreadable, Unwritable) as error:
-            return Judgement(Standing.FAILED, reason=Verdict.INVALID_INPUT.value, detail=str(error))
+        values: list[Value] = [arguments_of(program, one) for one in given]
         # As answers are judged, 1 is True and 1.0: a hidden pair of one would be shown by another.
         if (different := _different(values)) < len(values):
             detail = f"{different} different inputs, {len(values)} were asked for"
