@@ -1,9 +1,10 @@
 """Documents: a prompt as self-play will pose it, a thought, and an answer. What the embedded model is trained on.
 
 Thoughts are built so that each next token is easy, given what stands before. Deduction runs the program line by line.
-Abduction undoes the program where it can be undone, then runs it on candidate inputs, `no` or `yes` behind each;
-induction runs candidate programs on the examples in the same way. The candidates that come to nothing are part of
-the text but not of the lesson (`Piece.learn`): a model learns what to try next, not to try wrongly.
+Abduction undoes the program where it can be undone, then runs it on candidate inputs; induction runs candidate
+programs on the examples in the same way. Behind each trial stand the output that is wanted, and `no` or `yes`. The
+candidates that come to nothing are part of the text but not of the lesson (`Piece.learn`): a model learns what to try
+next, not to try wrongly.
 Proposals are planned in a few words: the types of the input and the output, and the lines.
 
 Promises: document n of a seed is a function of (seed, n) and of what is held out; every answer is right; no program
@@ -72,7 +73,7 @@ _FORMS: Final[Table[tuple[Role, Kind]]] = Table([
     ((Role.PROPOSE, Kind.DEDUCTION), 9), ((Role.PROPOSE, Kind.ABDUCTION), 8), ((Role.PROPOSE, Kind.INDUCTION), 11),
 ])  # fmt: skip
 _REFERENCES: Final = Table([(0, 12.0), (1, 42.0), (2, 26.0), (3, 20.0)])
-_INPUTS: Final = Table([(4, 10.0), (6, 75.0), (8, 15.0)])
+_INPUTS: Final = Table([(4, 7.0), (6, 86.0), (8, 7.0)])
 _TYPES: Final = {"ints": "list", "strs": "list", "pair": "tuple", "table": "dict", "size": "int", "char": "str"}
 
 
@@ -116,28 +117,26 @@ def _solved(kind: Kind, problem: Problem, thought: Sequence[Piece], answer: str)
     return Document(Role.SOLVE, kind, task.pose(problem), pieces, problem)
 
 
-def _steps(program: Program, arguments: Sequence[Any]) -> str:
-    """The steps of a program on arguments on which it gives a value."""
-    done = program.run(arguments, traced=True)
-    assert done is not None
-    return done[1].strip()
-
-
 def _deduce(dice: Dice, seed: int, programs: list[str]) -> Document | None:
     case = find_case(dice)
     one = telling(case, dice)
     programs.append(case.text)
-    steps = _steps(case.program, one.arguments)
+    done = case.program.run(one.arguments, traced=True)
+    assert done is not None
+    steps = done[1].strip()
     if length(steps) > THOUGHT:
         return None
     problem = Problem(Kind.DEDUCTION, case.text, ((one.given, one.output),))
     return _solved(Kind.DEDUCTION, problem, [Piece(steps)], one.output)
 
 
-def _tried(steps: str, verdict: str) -> tuple[str, str]:
-    """What is chosen in a trial (the arguments, on the first line), and what follows from it."""
-    chosen, broken, rest = steps.partition("\n")
-    return chosen, f"{broken}{rest} {verdict}"
+def _tried(program: Program, arguments: Sequence[Any], wanted: str) -> tuple[str, str, bool]:
+    """A trial: what is chosen (the arguments, on the first line), what follows from it, and whether it is right."""
+    done = program.run(arguments, traced=True)
+    assert done is not None
+    right = written([done[0]]) == wanted
+    chosen, broken, rest = done[1].strip().partition("\n")
+    return chosen, f"{broken}{rest} ? {wanted} {'yes' if right else 'no'}", right
 
 
 def _abduce(dice: Dice, seed: int, programs: list[str]) -> Document | None:
@@ -159,9 +158,9 @@ def _abduce(dice: Dice, seed: int, programs: list[str]) -> Document | None:
             missed = pair(program, near_arguments(one.arguments, program.sorts, dice))
             if missed is None or missed.output == one.output:
                 continue
-            chosen, rest = _tried(_steps(program, missed.arguments), "no")
+            chosen, rest, _ = _tried(program, missed.arguments, one.output)
             thought += [Piece(chosen, learn=False), Piece(f"{rest}\n")]
-    chosen, rest = _tried(_steps(program, one.arguments), "yes")
+    chosen, rest, _ = _tried(program, one.arguments, one.output)
     thought.append(Piece(chosen + rest))
     if length("".join(piece.text for piece in thought)) > THOUGHT:
         return None
@@ -183,8 +182,8 @@ def _induce(dice: Dice, seed: int, programs: list[str]) -> Document | None:
             programs.append(written_)
             thought += [Piece(written_, learn=False), Piece(f"\n{checks}\n")]
     thought.append(Piece(f"{case.text}\n"))
-    checks = [" ".join(_tried(_steps(case.program, one.arguments), "yes")).replace(" \n", "\n") for one in shown]
-    both = "\n".join(checks[:2])
+    checks = ["".join(_tried(case.program, one.arguments, one.output)[:2]) for one in shown[:2]]
+    both = "\n".join(checks)
     thought.append(Piece(both if length(both) < 70 or dice.often(0.2) else checks[0]))
     if length("".join(piece.text for piece in thought)) > 2 * THOUGHT:
         return None
@@ -200,12 +199,11 @@ def _missed(case: Case, shown: Sequence[Pair], dice: Dice) -> tuple[str, str] | 
         return None
     checks: list[str] = []
     for one in shown:
-        done = program.run(one.arguments, traced=True)
-        if done is None:
+        if program.run(one.arguments) is None:
             return None
-        same = written([done[0]]) == one.output
-        checks.append(f"{done[1].strip()} {'yes' if same else 'no'}")
-        if not same:
+        chosen, rest, right = _tried(program, one.arguments, one.output)
+        checks.append(chosen + rest)
+        if not right:
             return program.write(), "\n".join(checks)
     return None
 

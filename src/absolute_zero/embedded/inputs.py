@@ -1,7 +1,8 @@
 """Arguments and constants of the grammar's programs: small, and varied where programs differ.
 
-Numbers are mostly below 20, so that a small model can learn to reckon with them; texts and lists repeat items often
-enough for counting and replacing to mean something. Standard library.
+Numbers are mostly below 20, so that a small model can learn to reckon with them. Items of texts and lists mostly
+differ, as a reader who goes from one to the next looks for the one it was at; they repeat often enough for counting
+and replacing to mean something. Standard library.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,9 +30,13 @@ def _float(dice: Dice) -> float:
 
 
 def word(dice: Dice, longest: int = 5) -> str:
-    """Letters, some of them again and again."""
-    letters = dice.several(_LETTERS, dice.between(2, 5)) + list("ab")
-    text = "".join(dice.pick(letters) for _ in range(dice.between(1, longest)))
+    """Letters: all different, or some of them again and again."""
+    size = dice.between(1, longest)
+    if dice.often(0.55):
+        text = "".join(dice.several(_LETTERS, size))
+    else:
+        letters = dice.several(_LETTERS, dice.between(2, 4)) + list("ab")
+        text = "".join(dice.pick(letters) for _ in range(size))
     return text.title() if dice.often(0.08) else text.upper() if dice.often(0.05) else text
 
 
@@ -49,8 +54,10 @@ def _ints(dice: Dice) -> list[int]:
         return []
     low, high = dice.weighed(_RANGES)
     length = dice.weighed(_LENGTHS)
-    if dice.often(0.25):
-        low, high = low, low + 3
+    if dice.often(0.65):
+        return dice.several(range(low, high + 1), length)
+    if dice.often(0.3):
+        high = low + 3
     return [dice.between(low, high) if dice.often(0.8) else dice.between(0, 9) for _ in range(length)]
 
 

@@ -17,7 +17,7 @@ PATTERN: Final = (
     r"|\n(?:    )+|\n"
     r"| (?:yes|no)"
     r"|(?:def|return|if|elif|for|while) | (?:if|else|for|in|and|or|not in|->) |not |else:"
-    r"| [-+*/%<>=!&|]{1,3} |, |: |\):|\(\)"
+    r"| [-+*/%<>=!&|?]{1,3} |, |: |\):|\(\)"
     r"|[=<>!]=|//|\*\*"
     r"|\.?[a-z]+\("
     r"|[a-z]+[23]?=(?!=)"
