@@ -228,7 +228,7 @@ def pretrain(
     workers: Annotated[int, typer.Option(min=0, help="Processes that draw documents.")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     held_out: Annotated[
-        list[Path] | None, typer.Option(help="JSONL file of programs that must not occur. Repeatable.")
+        list[Path] | None, typer.Option(help="JSONL file of programs that must not occur, beside the held-out suites. Repeatable.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
 ) -> None:
@@ -238,10 +238,11 @@ def pretrain(
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from absolute_zero.embedded.pretrain import Settings
     from absolute_zero.embedded.pretrain import pretrain as train
+    from absolute_zero.evals.triplets import suite_files
 
     settings = Settings(
         tokens=tokens, minutes=minutes, seed=seed, threads=threads, workers=workers, device=device,
-        held_out=tuple(held_out or ()),
+        held_out=(*suite_files(), *(held_out or ())),
     )  # fmt: skip
     train(out, settings, resume=resume)
 
