@@ -228,7 +228,7 @@ def pretrain(
     workers: Annotated[int, typer.Option(min=0, help="Processes that draw documents.")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     held_out: Annotated[
-        list[Path] | None, typer.Option(help="JSONL file of programs that must not occur, beside the held-out suites. Repeatable.")
+        list[Path] | None, typer.Option(help="JSONL file of programs to leave out, beside the suites. Repeatable.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
 ) -> None:
