@@ -33,7 +33,7 @@ def interrupted(folder: Path, signals: list[signal.Signals], *arguments: str) ->
     """Start a long run, and send it these once it has shown three steps."""
     with start(folder, *TOY, "steps=100000", *arguments) as child:
         assert child.stdout is not None
-        shown = [child.stdout.readline() for _ in range(7)]
+        shown = [child.stdout.readline() for _ in range(9)]  # two heads, two suites, seeding
         for number in signals:
             child.send_signal(number)
         rest = child.stdout.read()
@@ -50,7 +50,7 @@ def test_a_toy_run_ends_with_its_result(tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0].startswith("run runs/001   sandbox ")
-    assert [line.split()[0] for line in lines[2:6]] == ["seed", "1", "2", "3"]
+    assert [line.split()[0] for line in lines[2:8]] == ["measuring", "measuring", "seed", "1", "2", "3"]
     folder = tmp_path / "runs" / "001"
     assert (tmp_path / "runs" / "latest").resolve() == folder.resolve()
     result = json.loads((folder / "result.json").read_text())

@@ -157,6 +157,14 @@ _SOLVERS: Final[Mapping[str, Callable[[str], str]]] = {
 _WRONG: Final = {"solve deduction": "'?'", "solve abduction": "'?'", "solve induction": _program(0, 0)}
 
 
+def _solve(part: str, prompt: str) -> str:
+    """The answer to a task about a line; a wrong one to any other task."""
+    try:
+        return _SOLVERS[part](prompt)
+    except (ValueError, ZeroDivisionError):
+        return _WRONG[part]
+
+
 @final
 class Apprentice:
     """Proposes lines, and solves them as often as it has learned to. `rate` is its learning rate."""
@@ -171,7 +179,7 @@ class Apprentice:
         if part in _PROPOSERS:
             answer = _PROPOSERS[part](prompt, random)
         else:
-            answer = _SOLVERS[part](prompt) if random.random() < self.skill(part) else _WRONG[part]
+            answer = _solve(part, prompt) if random.random() < self.skill(part) else _WRONG[part]
         return f"</think><answer>{answer}</answer>"
 
     def skill(self, part: str) -> float:
