@@ -50,8 +50,10 @@ test: check  ## check, then every test but the full matrix
 test-full: test  ## the executor's whole matrix, on every Python found
 	@tests/full.sh
 
-bench: $(INSTALLED)  ## the executor's benchmarks
+bench: $(INSTALLED)  ## the benchmarks of the executor, the run database and the loop
 	@$(BIN)/python benchmarks/executor.py
+	@$(BIN)/python benchmarks/store.py
+	@$(BIN)/python benchmarks/selfplay.py
 
-train:  ## not yet
-	@echo "make: training is not in this version yet; it holds the executor (make test, azr doctor, azr exec)" >&2; exit 1
+train: $(INSTALLED)  ## self-play on this machine (the recipe `laptop`)
+	@$(BIN)/azr train

@@ -8,7 +8,7 @@ implementation. Floor 0.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from absolute_zero.chance import Chance
 from absolute_zero.types import (
@@ -92,3 +92,12 @@ class Task(Protocol):
     def decide(self, problem: Problem, outcome: Outcome) -> Judgement:
         """What the outcome of that job means."""
         ...
+
+
+class World(NamedTuple):
+    """All that the story asks."""
+
+    policy: Policy
+    executor: Executor
+    tasks: Mapping[Kind, Task]
+    """In the order in which kinds are asked for; a kind that is not here is not played."""

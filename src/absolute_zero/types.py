@@ -172,19 +172,24 @@ class Entry:
     id: int
     """Counts the accepted tasks of a run from 1, in the order they were accepted."""
     problem: Problem
-    step: int
+    step: int = 0
     """Training steps count from 1; seeding rounds are the numbers up to 0."""
-    references: tuple[int, ...]
+    references: tuple[int, ...] = ()
     """Ids of the entries that its prompt showed; 0 is the zero triplet."""
-    normal: str
+    normal: str = ""
     """Digest of the normalised program (`absolute_zero.novelty`)."""
-    key: str
+    key: str = ""
     """Digest of normalised program and inputs: what may be stored only once per kind."""
-    behaviour: str
+    behaviour: str = ""
     """Digest of what the program does on its probes: what may be stored only so often per kind."""
     trials: int = 0
     """Judged tries when it was accepted, and how many succeeded; 0 of 0 in seeding, which tries nothing."""
     successes: int = 0
+
+    @property
+    def triplet(self) -> Triplet:
+        """What a proposer is shown of it: the program with its first pair."""
+        return Triplet(self.problem.program, *self.problem.pairs[0])
 
 
 # --- what a model said --------------------------------------------------------------------------------------
@@ -250,6 +255,11 @@ class Judgement:
     detail: str = ""
     """One line for a reader."""
 
+    @property
+    def right(self) -> bool:
+        """It passed with the full score: what counts as success of a solution."""
+        return self.standing is Standing.PASSED and self.score >= 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
@@ -262,7 +272,7 @@ class Rollout:
     attempt: int
     """Which try of its prompt."""
     entry: int
-    """Id of the task it solved or became; 0 for a proposal that became none."""
+    """Id of the entry it solved or became; 0 for a proposal that became none."""
     prompt: str
     completion: Completion
     judgement: Judgement
@@ -299,7 +309,7 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Everything that happened in one step, or in one round of seeding (which has rulings only)."""
+    """Everything that happened in one step, or in one round of seeding (in which nothing is tried or learned)."""
 
     number: int
     rulings: tuple[Ruling, ...]

@@ -165,6 +165,60 @@ def test_foreign_names_cannot_write_lines_of_their_own(
     assert "\x1b" not in out
 
 
+def test_train_shows_settings_that_read_back_equal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pydantic")
+    from absolute_zero.config import load
+
+    path = tmp_path / "mine.toml"
+    for options, config in [
+        ([], load("laptop")),
+        (["solve.trials=4", "kinds=[\"deduction\"]"], load("laptop", ["solve.trials=4", 'kinds=["deduction"]'])),
+        (["--recipe", "paper", "model.path=./é"], load("paper", ["model.path=./é"])),
+    ]:
+        assert cli.main(["train", *options, "--dry-run"]) == 0
+        out, err = capsys.readouterr()
+        assert err == ""
+        path.write_text(out, encoding="ascii")
+        assert load(path) == config
+        assert cli.main(["train", "--recipe", str(path), "--dry-run"]) == 0
+        assert capsys.readouterr() == (out, "")
+
+
+def test_train_says_what_it_lacks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "model.path=./none"]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith("azr: ./none") or "none" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["solve.trails=4"], "solve.trails is no setting; did you mean solve.trials?"),
+        (
+            ["--recipe", "papr"],
+            'no recipe is called "papr": use one of paper, laptop, tiny, or a file such as ./mine.toml',
+        ),
+        (["steps=-1", "--dry-run"], "steps = -1: give a whole number of at least 0"),
+        (["steps=a\nb"], 'steps = "a\\nb": give a whole number of at least 0'),
+    ],
+)
+def test_wrong_settings_are_misuse(options: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", *options]) == 2
+    assert capsys.readouterr() == ("", f"azr: {text}\n")
+
+
+def test_train_help_lists_the_recipes(capsys: pytest.CaptureFixture[str]) -> None:
+    from absolute_zero.config import recipes
+
+    assert cli.main(["train", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "--dry-run" in out
+    listed = out.rpartition("Recipes:\n")[2].splitlines()
+    assert [tuple(line.split(maxsplit=1)) for line in listed] == list(recipes().items())
+
+
 @dataclass(frozen=True)
 class _Proof:
     name: str

@@ -108,7 +108,7 @@ def test_held_out_files(tmp_path: Path) -> None:
         assert held(program) == (normal_form(program) in normal)
     for program in programs[:20]:
         assert held(program)
-        assert held(normal_form(program)), "names and layout do not matter"
+        assert held(normal_form(program).replace("$", "name")), "names and layout do not matter"
     assert read_held_out([]) is None
     file.write_text("{}\n")
     with pytest.raises(UserError, match="held-out"):

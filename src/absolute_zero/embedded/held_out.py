@@ -14,7 +14,7 @@ from absolute_zero.novelty import normal_form
 from absolute_zero.types import UserError
 from absolute_zero.values import Unreadable
 
-_MARKS: Final = re.compile(r"'[^'\n]*'|\b\d+|[-+*/%<>=!&|.\[\]{}:]")
+_MARKS: Final = re.compile(r"'[^'\n]*'|(?<!\$)\b\d+|[-+*/%<>=!&|.\[\]{}:]")
 
 
 def _marks(program: str) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final, final
 
 from absolute_zero import rewards, text
-from absolute_zero.novelty import bound, written
+from absolute_zero.novelty import arguments_of
 from absolute_zero.tasks.prompts import Prompts
-from absolute_zero.tasks.triplets import RIGHT, WRONG, Limits, malformed, matches, mint, unusable
+from absolute_zero.tasks.triplets import RIGHT, WRONG, Limits, malformed, matches, mint, read_inputs, unusable
 from absolute_zero.types import (
     Job,
     Judgement,
@@ -21,13 +21,18 @@ from absolute_zero.types import (
     Triplet,
     Verdict,
 )  # fmt: skip
-from absolute_zero.values import Unreadable, Unwritable
+from absolute_zero.values import Value, equal, read
 
 DISTINCT: Final = 3
 """A task has at least so many different outputs (or as many as inputs, if those are fewer)."""
 
-_CODE: Final = re.compile(r"`|\b(?:def|lambda|return|import)\b|\w\(|(?<![<>!=])=(?!=)")
-"""What makes a message code: a code span, a keyword that starts code, a call, an assignment."""
+_CODE: Final = re.compile(
+    r"```|\bdef \w+\(|\blambda\b[^.]*:|^ *(?:return|import|from)\b(?=.*[^\w ,.!?'-])"
+    r"|(?!f\()\b\w+\((?!e?s\))|(?<![<>!=])=(?!=)",
+    re.MULTILINE,
+)
+"""What makes a message code: a block, a definition, a statement, a call, an assignment. Prose may say what `f` or
+f(x) returns, as three in ten messages of real proposers do."""
 
 
 @final
@@ -63,20 +68,21 @@ class Induction:
         if isinstance(parts, Refusal):
             return malformed(parts)
         given, message = parts
-        fault = self._fault(reference.program, given, message)
+        inputs = read_inputs(given, self.limits)
+        if isinstance(inputs, Judgement):
+            return inputs
+        fault = self._fault(reference.program, inputs, message)
         if fault is not None:
             return fault
-        job = self.limits.job(reference.program, [written(one) for one in given], deterministic=True)
+        job = self.limits.job(reference.program, inputs, deterministic=True)
         return Proposal(self.kind, job, " ".join(message.split()))
 
     def _fault(self, program: str, given: Sequence[str], message: str) -> Judgement | None:
         """What the proposer could have seen is wrong with its inputs and message."""
-        try:
-            different = {bound(program, one) for one in map(written, given)}
-        except (Unreadable, Unwritable) as error:
-            return Judgement(Standing.FAILED, reason=Verdict.INVALID_INPUT.value, detail=str(error))
-        if len(different) < len(given):
-            detail = f"{len(different)} different inputs, {len(given)} were asked for"
+        values: list[Value] = [arguments_of(program, one) for one in given]
+        # As answers are judged, 1 is True and 1.0: a hidden pair of one would be shown by another.
+        if (different := _different(values)) < len(values):
+            detail = f"{different} different inputs, {len(values)} were asked for"
             return Judgement(Standing.FAILED, reason="repeated_input", detail=detail)
         if len(message) > self.message_characters:
             detail = f"{len(message)} characters, at most {self.message_characters}"
@@ -89,7 +95,7 @@ class Induction:
         problem = mint(proposal, outcome)
         if isinstance(problem, Judgement):
             return problem
-        outputs = len({output for _, output in problem.pairs})
+        outputs = _different([read(output) for _, output in problem.pairs])
         if outputs < min(DISTINCT, self.inputs):  # not foreseeable without running it
             return Judgement(Standing.UNPAID, reason="few_outputs", detail=f"{outputs} different outputs")
         return problem
@@ -124,3 +130,12 @@ class Induction:
 
 def _hidden(problem: Problem) -> tuple[tuple[str, str], ...]:
     return problem.pairs[len(problem.pairs) // 2 :]
+
+
+def _different(found: Sequence[Value]) -> int:
+    """How many there are, where equal ones count once."""
+    kept: list[Value] = []
+    for value in found:
+        if not any(equal(value, before) for before in kept):
+            kept.append(value)
+    return len(kept)

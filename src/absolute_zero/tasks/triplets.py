@@ -17,10 +17,12 @@ class Limits:
 
     cpu_seconds: float = 1.0
     memory_mb: int = 256
+    value_bytes: int = 65_536
+    """Length of the text of an output, and of a proposed input: what is over it would fill the prompts it comes in."""
 
     def job(self, program: str, inputs: Sequence[str], deterministic: bool = False) -> Job:
         """A job within these limits."""
-        return Job(program, tuple(inputs), deterministic, self.cpu_seconds, self.memory_mb)
+        return Job(program, tuple(inputs), deterministic, self.cpu_seconds, self.memory_mb, self.value_bytes)
 
 
 RIGHT: Final = Judgement(Standing.PASSED, rewards.accuracy(True))
@@ -42,10 +44,21 @@ def read_triplet(kind: Kind, answer: str, limits: Limits) -> Proposal | Judgemen
     refusal = guard(program)
     if refusal is not None:
         return Judgement(Standing.FAILED, reason=refusal.reason, detail=refusal.detail)
+    found = read_inputs([given], limits)
+    return found if isinstance(found, Judgement) else Proposal(kind, limits.job(program, found, deterministic=True))
+
+
+def read_inputs(given: Sequence[str], limits: Limits) -> list[str] | Judgement:
+    """Proposed argument lists in their canonical texts."""
     try:
-        return Proposal(kind, limits.job(program, [written(given)], deterministic=True))
+        found = [written(one) for one in given]
     except (values.Unreadable, values.Unwritable) as error:
         return Judgement(Standing.FAILED, reason=INVALID_INPUT, detail=str(error))
+    longest = max(len(one.encode()) for one in found)
+    if longest > limits.value_bytes:
+        detail = f"an input of {longest} bytes, at most {limits.value_bytes}"
+        return Judgement(Standing.FAILED, reason=Verdict.TOO_LARGE.value, detail=detail)
+    return found
 
 
 def mint(proposal: Proposal, outcome: Outcome) -> Problem | Judgement:

@@ -77,9 +77,57 @@ def _azr(  # pyright: ignore[reportUnusedFunction]
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Self-play reasoning with zero data. This version holds the executor: a sandboxed Python."""
+    """Self-play reasoning with zero data. One model proposes tasks, solves them, and learns from both."""
     if context.invoked_subcommand is None:
         print(context.get_help())
+
+
+def _train_help(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        from absolute_zero.config import recipes
+
+        print(context.get_help())
+        print("Recipes:")
+        for name, purpose in recipes().items():
+            print(f"  {name:<8} {purpose}")
+        raise typer.Exit
+
+
+# Its help lists the recipes, which are read when it is asked for and not whenever `azr` starts.
+@app.command(add_help_option=False)
+def train(
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="Settings over the recipe's, such as solve.trials=4."),
+    ] = None,
+    recipe: Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="A recipe's name or TOML file.")] = "laptop",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print every setting as a recipe that reads back equal, and stop.")
+    ] = False,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the run's folder.")] = None,
+    runs: Annotated[str, typer.Option(metavar="FOLDER", help="Where run folders are.")] = "runs",
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")] = None,
+    _help: Annotated[
+        bool,
+        typer.Option("--help", callback=_train_help, is_eager=True, help="Show this and the recipes, and exit."),
+    ] = False,
+) -> None:
+    """Train a model by self-play. Ctrl-C finishes the step and saves (130); a second one leaves at once."""
+    if resume is not None:
+        if settings or name is not None or dry_run:
+            raise UserError("--resume goes on with the settings and the folder of its run: give nothing beside it")
+        from absolute_zero.cli.training import go_on
+
+        raise typer.Exit(go_on(resume))
+    from absolute_zero.config import as_toml, load
+
+    config = load(recipe, settings or ())
+    if dry_run:
+        print(as_toml(config), end="")
+        return
+    from absolute_zero.cli.training import begin
+
+    raise typer.Exit(begin(config, runs, name))
 
 
 @app.command()
@@ -127,6 +175,16 @@ def _show_isolation(sandbox: "Sandbox") -> None:
         print(f"  {_one_line(line)}")
 
 
+@app.command()
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, such as runs/latest.")],
+) -> None:
+    """Write RUN/report.html, one page that shows what a run did and gained, and print its path; also while it runs."""
+    from absolute_zero.report import write_report
+
+    print(write_report(Path(run)))
+
+
 @app.command("exec")
 def execute(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Python source that defines f; - reads stdin.")],
@@ -170,7 +228,7 @@ def pretrain(
     workers: Annotated[int, typer.Option(min=0, help="Processes that draw documents.")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     held_out: Annotated[
-        list[Path] | None, typer.Option(help="JSONL file of programs that must not occur. Repeatable.")
+        list[Path] | None, typer.Option(help="JSONL file of programs to leave out, beside the suites. Repeatable.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
 ) -> None:
@@ -180,10 +238,11 @@ def pretrain(
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from absolute_zero.embedded.pretrain import Settings
     from absolute_zero.embedded.pretrain import pretrain as train
+    from absolute_zero.evals.triplets import suite_files
 
     settings = Settings(
         tokens=tokens, minutes=minutes, seed=seed, threads=threads, workers=workers, device=device,
-        held_out=tuple(held_out or ()),
+        held_out=(*suite_files(), *(held_out or ())),
     )  # fmt: skip
     train(out, settings, resume=resume)
 
@@ -235,7 +294,3 @@ def _show_results(inputs: Sequence[str], results: Sequence[Result], as_json: boo
 def _one_line(text: str) -> str:
     """On one line and free of control letters: foreign code chooses the names of its own exceptions."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,215 @@
+"""What a step of self-play costs apart from the model, measured: `python benchmarks/selfplay.py`.
+
+Trains the scripted apprentice, whose answers cost next to nothing, so that what is left is the story, the sandbox and
+the store. Two questions: does a step stay as fast over a thousand steps, and what does its bookkeeping cost beside a
+million stored tasks? Bookkeeping is what has to do with the past: all of the buffer (references, novelty, practice)
+and of the store (the commit). Reading and comparing texts is neither; it is what is left of a step without the
+policy, the sandbox and the bookkeeping. Clocks stand around each. Prints a table and writes it with machine, Python,
+commit and date to `benchmarks/results/`. Linux only.
+"""
+
+import argparse
+import json
+import random
+import re
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from executor import RESULTS, machine, show
+
+from absolute_zero import selfplay
+from absolute_zero.buffer import Buffer
+from absolute_zero.chance import Chance
+from absolute_zero.config import load
+from absolute_zero.executor import Sandbox
+from absolute_zero.policy.scripted import Apprentice, Scripted
+from absolute_zero.ports import World
+from absolute_zero.store import Store
+from absolute_zero.tasks import make_tasks
+from absolute_zero.types import Completion, Entry, Job, Kind, Outcome, Problem, Sample, Sampling, Step
+
+BULK = 20_000
+"""Tasks per commit while filling."""
+
+
+@dataclass
+class Clocks:
+    """A policy and an executor, and the seconds spent in them."""
+
+    policy: Scripted
+    sandbox: Sandbox
+    seconds: float = 0.0
+
+    def _timed(self, call: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        try:
+            return call()
+        finally:
+            self.seconds += time.perf_counter() - start
+
+    def sample(
+        self, prompts: Sequence[str], tries: int, sampling: Sampling, chances: Sequence[Chance]
+    ) -> list[list[Completion]]:
+        return self._timed(lambda: self.policy.sample(prompts, tries, sampling, chances))
+
+    def update(self, samples: Sequence[Sample]) -> Mapping[str, float]:
+        return self._timed(lambda: self.policy.update(samples))
+
+    def save(self, folder: Path) -> None:
+        self.policy.save(folder)
+
+    def load(self, folder: Path) -> None:
+        self.policy.load(folder)
+
+    def run(self, jobs: Sequence[Job]) -> list[Outcome]:
+        return self._timed(lambda: self.sandbox.run(jobs))
+
+
+@contextmanager
+def bookkeeping() -> Generator[list[float]]:
+    """A sum of the seconds spent in the buffer and in commits, while this is open."""
+    spent = [0.0]
+    places = [(Buffer, name) for name in ("references", "admit", "add", "practice")] + [(Store, "commit")]
+    before = [(owner, name, getattr(owner, name)) for owner, name in places]
+
+    def timed(call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **named: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return call(*arguments, **named)
+            finally:
+                spent[0] += time.perf_counter() - start
+
+        return run
+
+    for owner, name, call in before:
+        setattr(owner, name, timed(call))
+    try:
+        yield spent
+    finally:
+        for owner, name, call in before:
+            setattr(owner, name, call)
+
+
+def entry(id_: int, step: int, chance: random.Random) -> Entry:
+    """A straight line that nobody proposed, about as long as a model's program."""
+    kind = list(Kind)[id_ % 3]
+    program = "def f(x):\n" + "    # as long as a real one\n" * 6 + f"    return x * {id_} + 1"
+    pairs = tuple((str(x), str(x * id_ + 1)) for x in range(6 if kind is Kind.INDUCTION else 1))
+    marks = {name: f"{chance.getrandbits(64):016x}" for name in ("normal", "key", "behaviour")}
+    return Entry(id_, Problem(kind, program, pairs, "A line."), step, (1, 2), trials=8, successes=3, **marks)
+
+
+def fill(store: Store, tasks: int) -> None:
+    """So many tasks, in seeding rounds long before the first one."""
+    chance = random.Random(0)
+    for number, start in enumerate(range(0, tasks, BULK)):
+        ids = range(start + 1, min(start + BULK, tasks) + 1)
+        round_ = -1_000_000 + number
+        store.commit(Step(round_, (), tuple(entry(id_, round_, chance) for id_ in ids), ()), {})
+
+
+def row(name: str, unit: str, figures: Sequence[float], needed: str = "") -> dict[str, object]:
+    three = statistics.median(figures), min(figures), max(figures)
+    line: dict[str, object] = {"name": name, "unit": unit, "needed": needed, "rounds": len(figures)}
+    return line | {key: round(figure, 4) for key, figure in zip(("median", "min", "max"), three, strict=True)}
+
+
+@dataclass
+class Times:
+    """Milliseconds of each step but the first: all of it, its bookkeeping, and what is left without policy and
+    sandbox; and the seconds from the store to the end of the first step."""
+
+    whole: list[float] = field(default_factory=list[float])
+    books: list[float] = field(default_factory=list[float])
+    texts: list[float] = field(default_factory=list[float])
+    began: float = 0.0
+
+
+def play(folder: Path, sandbox: Sandbox, steps: int, stored: int, batch: int) -> Times:
+    """Train beside so many stored tasks."""
+    cfg = load("laptop", [f"propose.batch={batch}", f"steps={steps}", "sampling.max_tokens=100000"])
+    clocks, times = Clocks(Scripted(Apprentice(rate=0.001)), sandbox), Times()
+    with Store.open(folder / "run.db", rollouts=cfg.store.rollouts) as store:
+        fill(store, stored)
+        if stored:  # the first step comes next, and seeding has been
+            store.commit(Step(0, (), (), ()), {})
+        start = time.perf_counter()
+        world = World(policy=clocks, executor=clocks, tasks=make_tasks(cfg))
+        with bookkeeping() as books:
+            for done in selfplay.train(world, store, cfg):
+                spent = time.perf_counter() - start
+                if done.number == 1:
+                    times.began = spent
+                elif done.number > 1:
+                    times.whole.append(1000 * spent)
+                    times.books.append(1000 * books[0])
+                    times.texts.append(1000 * (spent - books[0] - clocks.seconds))
+                clocks.seconds, books[0], start = 0.0, 0.0, time.perf_counter()
+    return times
+
+
+def constant(folder: Path, sandbox: Sandbox, steps: int, batch: int) -> list[dict[str, object]]:
+    """A long run by tenths."""
+    times = play(folder, sandbox, steps, stored=0, batch=batch)
+    tenth = len(times.whole) // 10
+    lines: list[dict[str, object]] = []
+    for name, series in (("whole step", times.whole), ("bookkeeping", times.books), ("texts", times.texts)):
+        tenths = [series[part * tenth : (part + 1) * tenth] for part in range(10)]
+        for part in (0, 4, 9):
+            lines.append(row(f"{name}, tenth {part + 1} of {steps} steps", "ms", tenths[part]))
+        ratio = statistics.median(tenths[9]) / statistics.median(tenths[0])
+        lines.append(row(f"{name}, last tenth / first", "ratio", [ratio], "about 1"))
+    return lines
+
+
+def crowded(folder: Path, sandbox: Sandbox, stored: int, batch: int) -> list[dict[str, object]]:
+    """Bookkeeping beside many stored tasks, and beside none, each in a run of its own."""
+    lines: list[dict[str, object]] = []
+    times = Times()
+    for tasks in (0, stored):
+        place = folder / str(tasks)
+        place.mkdir()
+        times = play(place, sandbox, 40, tasks, batch)
+        lines.append(row(f"bookkeeping of a step beside {tasks:,} tasks", "ms", times.books, "< 50"))
+        lines.append(row(f"texts of a step beside {tasks:,} tasks", "ms", times.texts))
+    lines.append(row(f"reading {stored:,} tasks, and the first step", "s", [times.began]))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    lines.append(row(f"peak memory with {stored:,} tasks", "MiB", [peak]))
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure self-play without a model; writes to benchmarks/results/.")
+    parser.add_argument("--steps", type=int, default=1_000, help="length of the long run (default 1,000)")
+    parser.add_argument("--stored", type=int, default=1_000_000, help="tasks in the full store (default 1,000,000)")
+    parser.add_argument("--batch", type=int, default=16, help="proposals of each kind and step (default 16)")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
+    chosen = parser.parse_args()
+    record = machine()
+    record["command"] = f"benchmarks/selfplay.py --steps {chosen.steps} --stored {chosen.stored} --batch {chosen.batch}"
+    lines: list[dict[str, object]] = []
+    with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
+        show({"level": sandbox.level})
+        (Path(folder) / "long").mkdir()
+        lines += crowded(Path(folder), sandbox, chosen.stored, chosen.batch)
+        lines += constant(Path(folder) / "long", sandbox, chosen.steps, chosen.batch)
+    for line in lines:
+        show(line)
+    record["rows"] = lines
+    short = re.sub(r"[^a-z0-9]+", "-", str(record["cpu"]).lower()).strip("-")[:24].strip("-")
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    path = chosen.out / f"selfplay-{record['date']}-{short}-{record['cores']}c.json"
+    path.write_text(json.dumps(record, indent=2) + "\n")
+    print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""What a person sees while a run goes on: a table in a terminal, plain lines elsewhere. Decides nothing."""
+
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, final
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from absolute_zero.config import Config
+from absolute_zero.types import Entry, Kind, Role, Step
+
+SHOWN: Final = 12
+"""Steps in the table."""
+
+
+@final
+class Screen:
+    """Shows the steps of a run."""
+
+    def __init__(self, cfg: Config, folder: Path, level: str) -> None:
+        self._cfg, self._console = cfg, Console()
+        self._begun = self._last = time.perf_counter()
+        self._rows: deque[list[str]] = deque(maxlen=SHOWN)
+        self._times: deque[float] = deque(maxlen=20)
+        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
+        self._head = f"run {folder}   sandbox {level}   model {cfg.model.path}   seed {cfg.seed}   steps {cfg.steps}"
+
+    def __enter__(self) -> Self:
+        self.say(self._head)
+        if self._live:
+            self._live.start()
+        else:
+            self.say("   ".join(_columns(self._cfg.kinds)))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._live:
+            self._live.stop()
+
+    def say(self, line: str) -> None:
+        """One line above the table."""
+        self._console.print(Text(line), soft_wrap=True)
+
+    def step(self, done: Step) -> None:
+        """One more row."""
+        now = time.perf_counter()
+        self._times.append(now - self._last)
+        row = _row(done, self._cfg.kinds, now - self._last, self._left(done))
+        self._last = now
+        if self._live:
+            self._rows.append(row)
+            table = Table(*_columns(self._cfg.kinds), box=None, pad_edge=False)
+            for cells in self._rows:
+                table.add_row(*cells)
+            self._live.update(table, refresh=True)
+        else:
+            self.say("   ".join(f"{c:<{len(h)}}" for c, h in zip(row, _columns(self._cfg.kinds), strict=True)).rstrip())
+
+    def _left(self, done: Step) -> float:
+        return (self._cfg.steps - max(done.number, 0)) * sum(self._times) / len(self._times)
+
+    def result(self, result: Mapping[str, Any]) -> None:
+        """The table before and after."""
+        self.close()
+        table = Table("held-out, %", "metric", "before", "after", "difference", box=None, pad_edge=False)
+        for name, metrics in result["difference"].items():
+            for metric, change in metrics.items():
+                if change[0] is not None:
+                    cells = (_range(result[side][name][metric]) for side in ("before", "after"))
+                    table.add_row(name, metric, *cells, _range(change, signed=True))
+        if table.row_count:
+            self._console.print(table)
+        self.say(f"{result['steps']} steps in {result['seconds']:.0f} s, {result['sampled_tokens']:,} tokens sampled")
+
+
+def _columns(kinds: Sequence[Kind]) -> list[str]:
+    names = [kind.value[:3] for kind in kinds]
+    return [
+        "step ", f"accepted {'/'.join(names)}", "valid", "learnable", f"solved new {'/'.join(names)}", "reward prop",
+        "reward solve", "tokens/s", "s   ", "left  ",
+    ]  # fmt: skip
+
+
+def _row(done: Step, kinds: Sequence[Kind], seconds: float, left: float) -> list[str]:
+    new = {kind: [entry for entry in done.entries if entry.problem.kind is kind] for kind in kinds}
+    tried = [entry for entry in done.entries if entry.trials]
+    tokens = sum(len(rollout.completion.tokens) for rollout in done.rollouts)
+    valid = sum(ruling.valid for ruling in done.rulings) / max(1, len(done.rulings))
+    learnable = sum(0 < entry.successes < entry.trials for entry in tried)
+    return [
+        str(done.number) if done.number > 0 else "seed",
+        "/".join(str(len(new[kind])) for kind in kinds),
+        f"{valid:.0%}",
+        f"{learnable / len(tried):.0%}" if tried else "-",
+        "/".join(_rate(new[kind]) for kind in kinds),
+        _reward(done, Role.PROPOSE),
+        _reward(done, Role.SOLVE),
+        f"{tokens / max(seconds, 1e-9):,.0f}",
+        f"{seconds:.1f}",
+        f"{left / 60:.0f}:{left % 60:02.0f}" if done.number > 0 else "-",
+    ]
+
+
+def _rate(entries: Sequence[Entry]) -> str:
+    trials = sum(entry.trials for entry in entries)
+    return f"{sum(entry.successes for entry in entries) / trials:.0%}" if trials else "-"
+
+
+def _reward(done: Step, role: Role) -> str:
+    earned = [rollout.reward for rollout in done.rollouts if rollout.role is role and rollout.reward is not None]
+    return f"{sum(earned) / len(earned):+.2f}" if earned else "-"
+
+
+def _range(found: Sequence[float], signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    return f"{100 * found[0]:{sign}.1f} [{100 * found[1]:{sign}.1f}, {100 * found[2]:{sign}.1f}]"

@@ -1,0 +1,166 @@
+"""`azr train`: a run from its folder to its result, and what stops it.
+
+Promises: exit code 0 when the run is at its end, 130 after Ctrl-C and 143 after SIGTERM, both behind a saved step; a
+second Ctrl-C leaves at once with 130 and loses nothing that was stored. `result.json` and `report.html` are written
+from what the run database holds, so that a resumed run ends with the same ones.
+"""
+
+import json
+import math
+import os
+import signal
+import subprocess
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any, final
+
+from absolute_zero.chance import Chance
+from absolute_zero.cli.screen import Screen
+from absolute_zero.config import Config
+from absolute_zero.evals.statistics import Interval, Marks, difference, table
+from absolute_zero.evals.triplets import evaluate, suites
+from absolute_zero.executor import Sandbox
+from absolute_zero.ports import World
+from absolute_zero.report import write_report
+from absolute_zero.run import Run, play, world_of, write
+from absolute_zero.types import Kind
+
+RESULT = "result.json"
+
+
+def begin(cfg: Config, root: str, name: str | None) -> int:
+    """A new run, to its end; gives the exit code."""
+    with world_of(cfg) as world, Run.begin(cfg, Path(root), name) as run:
+        return _play(run, world)
+
+
+def go_on(folder: str) -> int:
+    """The run in a folder, to its end."""
+    with Run.resume(Path(folder)) as run, world_of(run.cfg) as world:
+        return _play(run, world)
+
+
+@final
+class Stop:
+    """What has asked the run to stop: 0 nothing, else the exit code."""
+
+    def __init__(self) -> None:
+        self.code = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.code)
+
+    @contextmanager
+    def listening(self, screen: Screen) -> Generator[None]:
+        """Turn signals into a wish; the second Ctrl-C is no wish."""
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            if self.code:
+                screen.close()
+                os._exit(self.code)  # at once: every process of the sandbox ends with this one
+            self.code = 128 + number
+            screen.say("stopping behind this step; once more to leave at once")
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _play(run: Run, world: World) -> int:
+    stop, cfg = Stop(), run.cfg
+    level = world.executor.level if isinstance(world.executor, Sandbox) else "unknown"
+    with Screen(cfg, run.folder, level) as screen, stop.listening(screen):
+        if run.store.note:
+            screen.say(run.store.note)
+        _measure(run, world, screen, 0, stop)
+        for done in () if stop else play(run, world, lambda: bool(stop)):
+            screen.step(done)
+        if run.store.last_step() == cfg.steps:
+            _measure(run, world, screen, cfg.steps, stop)
+        if stop:
+            write_report(run.folder)
+            screen.say(f"stopped; go on with: azr train --resume {run.folder}")
+            return stop.code
+        result = result_of(run, level)
+        write(run.folder / RESULT, json.dumps(result, indent=2) + "\n")
+        screen.result(result)
+        screen.say(f"the whole story: {write_report(run.folder)}")
+    return 0
+
+
+# --- measuring ----------------------------------------------------------------------------------------------
+
+
+def _measure(run: Run, world: World, screen: Screen, step: int, stop: Stop) -> None:
+    """Marks on the held-out suites behind a step, unless they are there already or the run is to stop."""
+    if not run.cfg.evals.tasks:
+        return
+    for name, entries in suites(run.cfg.evals.tasks).items():
+        key = f"marks {name} {step}"
+        if run.store.run(key) is None and not stop:
+            screen.say(f"measuring on {len(entries)} held-out tasks ({name})")
+            # The same draws before and after: what differs is the model.
+            marks = evaluate(world, entries, run.cfg.sampling.drawing, Chance(run.cfg.seed).at("suite", name))
+            run.store.set_run(key, json.dumps([asdict(mark) for mark in marks]))
+
+
+def _marks(run: Run, name: str, step: int) -> list[Marks]:
+    text = run.store.run(f"marks {name} {step}")
+    rows: list[dict[str, Any]] = json.loads(text) if text else []
+    return [Marks(Kind(row["kind"]), row["right"], row["tries"], row["greedy"]) for row in rows]
+
+
+def result_of(run: Run, level: str) -> dict[str, object]:
+    """What the run came to: held-out success before and after with 95 % intervals, and what it cost."""
+    cfg = run.cfg
+    names = ("held_out", "ood")
+    before, after = ({name: _marks(run, name, step) for name in names} for step in (0, cfg.steps))
+    clocks = run.store.clocks()
+    total: dict[str, float] = {}
+    for _, name, value in clocks:
+        total[name] = total.get(name, 0.0) + value
+    return {
+        "before": _columns(table(before["held_out"]), table(before["ood"])),
+        "after": _columns(table(after["held_out"]), table(after["ood"])),
+        "difference": _columns(
+            difference(before["held_out"], after["held_out"]), difference(before["ood"], after["ood"])
+        ),
+        "steps": cfg.steps,
+        "seconds": round(total.get("seconds", 0.0), 1),
+        "sampled_tokens": int(total.get("tokens/sampled", 0)),
+        "trained_tokens": int(total.get("tokens/trained", 0)),
+        "sandbox_level": level,
+        "commit": commit(),
+        "seed": cfg.seed,
+    }
+
+
+def _columns(
+    held_out: Mapping[str, Mapping[str, Interval]], ood: Mapping[str, Mapping[str, Interval]]
+) -> dict[str, dict[str, list[float | None]]]:
+    rows = {**held_out, "ood_mean": ood["mean"]}
+    return {name: {metric: _plain(found) for metric, found in metrics.items()} for name, metrics in rows.items()}
+
+
+def _plain(found: Sequence[float]) -> list[float | None]:
+    """JSON has no nan."""
+    return [None if math.isnan(value) else round(value, 6) for value in found]
+
+
+def commit() -> str | None:
+    """The commit of this checkout; None where the package was installed without one."""
+    here = Path(__file__).resolve()
+    command = ["git", "ls-files", "--error-unmatch", here.name]  # a repository around an installation is not ours
+    try:
+        if subprocess.run(command, cwd=here.parent, capture_output=True).returncode:
+            return None
+        command = ["git", "rev-parse", "--short", "HEAD"]
+        return subprocess.run(command, cwd=here.parent, capture_output=True, text=True).stdout.strip() or None
+    except OSError:
+        return None

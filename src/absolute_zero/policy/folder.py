@@ -1,0 +1,145 @@
+"""A policy's folder: model and tokenizer in Hugging Face's format, and beside them what the learner needs to go on.
+
+`learner.safetensors` holds AdamW's moments of every parameter by its name, and in its header the number of updates.
+`reference/` holds the weights the run began with, where there is a KL term. Nothing is pickled.
+Promises: what is read back is what was written, bit for bit; a folder that is missing, broken or of another model gives
+a UserError of one line. Does not write atomically: its caller gives an empty folder and renames it.
+"""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
+
+from absolute_zero.policy.learner import Learner
+from absolute_zero.types import UserError
+
+STATE = "learner.safetensors"
+REFERENCE = "reference"
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the learner knows beside the weights: AdamW's moments by parameter, and the updates so far."""
+
+    moments: dict[str, dict[str, Tensor]]
+    updates: int
+
+
+@contextmanager
+def _readable(path: str | Path) -> Generator[None]:
+    """Turns what transformers and safetensors raise for a missing or broken folder into one line."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(f"cannot open the model {str(path)!r}: {reason}") from error
+
+
+@contextmanager
+def _without_bars() -> Generator[None]:
+    """Our folders are written and read at once, in the middle of somebody's screen."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _model(path: str | Path) -> Any:
+    with _without_bars():
+        opened: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, output_loading_info=True)
+    model, loaded = opened
+    if missing := sorted(loaded["missing_keys"]):  # transformers would go on with random numbers there
+        raise UserError(f"cannot open the model {str(path)!r}: {missing[0]} and {len(missing) - 1} others are missing")
+    return model
+
+
+def open_model(path: str | Path) -> tuple[Any, Any]:
+    """Model (in float32) and tokenizer of a folder in Hugging Face's format, or of a name on its hub."""
+    if isinstance(path, Path) and not path.is_dir():
+        raise UserError(f"cannot open the model {str(path)!r}: there is no such folder")
+    with _readable(path):
+        return _model(path), AutoTokenizer.from_pretrained(path)
+
+
+def open_reference(path: Path) -> Any:
+    """The weights the run began with."""
+    if not (path / REFERENCE).is_dir():
+        raise UserError(f"{str(path)!r} holds no reference model: it was saved with update.kl = 0; go on with that")
+    with _readable(path / REFERENCE):
+        return _model(path / REFERENCE)
+
+
+def ends(model: Any, tokenizer: Any) -> list[int]:
+    """Every token that ends a text, by what the model and the tokenizer say."""
+    generation = getattr(model, "generation_config", None)
+    said: list[Any] = []
+    for source in (generation, model.config, tokenizer):
+        says = getattr(source, "eos_token_id", None)
+        said += says if isinstance(says, list) else [says]
+    return sorted({int(end) for end in said if end is not None})
+
+
+def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
+    """Writes all that `open_model` and `open_state` need into an empty folder."""
+    if not path.is_dir() or any(path.iterdir()):
+        raise UserError(f"cannot save into {str(path)!r}: it has to be an empty folder")
+    try:
+        with _without_bars():
+            model.save_pretrained(path)
+            tokenizer.save_pretrained(path)
+            if learner.reference is not None:
+                reference: Any = learner.reference
+                reference.save_pretrained(path / REFERENCE)
+        state = learner.optimizer.state
+        moments = {
+            f"{moment}/{name}": state[parameter][moment].contiguous()
+            for name, parameter in model.named_parameters()
+            if parameter in state
+            for moment in MOMENTS
+        }
+        save_file(moments, path / STATE, {"updates": str(learner.updates)})
+    except SafetensorError as error:
+        raise OSError(str(error)) from error  # a full disk, as everything else that writes says it
+
+
+def open_state(path: Path, model: nn.Module) -> State:
+    """The learner's state in a folder, for a model of the same parameters."""
+    shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
+    moments: dict[str, dict[str, Tensor]] = {}
+    with _readable(path):
+        with safe_open(path / STATE, framework="pt") as file:
+            updates = int(file.metadata()["updates"])
+            for key in file.keys():  # noqa: SIM118 (it is no mapping)
+                moment, _, name = key.partition("/")
+                moments.setdefault(name, {})[moment] = file.get_tensor(key)
+        for name, found in moments.items():
+            if set(found) != set(MOMENTS) or any(found[m].shape != shapes[name] for m in MOMENTS[:2]):
+                raise ValueError(f"{STATE} is not of this model: {name}")
+    return State(moments, updates)
+
+
+def restore(learner: Learner, state: State) -> None:
+    """Gives a fresh learner its state back."""
+    device = learner.device
+    for name, parameter in learner.model.named_parameters():
+        if name in state.moments:
+            learner.optimizer.state[parameter] = {
+                # The count is on the device of the parameter, as the fused optimiser wants it.
+                moment: value.to(device)
+                for moment, value in state.moments[name].items()
+            }
+    learner.updates = state.updates

@@ -1,0 +1,226 @@
+"""Learning: from samples to one step of the optimiser, or several on the same samples.
+
+Promises: the loss of `absolute_zero.policy.loss` over the whole step, whatever the micro-batches; on the first update
+of a step every ratio is exactly 1, because the old log-probabilities are the learner's own, detached; no dropout; the
+same samples, weights and optimiser state give the same bits on one CPU. Weights and optimiser are float32, matrix
+products in `dtype`. Does not compute rewards or advantages, and does not filter.
+
+Shapes: B sequences, T padded length, M tokens that are predicted, V vocabulary.
+"""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from absolute_zero.config import Update
+from absolute_zero.policy import hardware, shared
+from absolute_zero.policy.batches import Group, Item, micro_batches, rounded
+from absolute_zero.policy.generic import fit_attention, inputs, left_padded
+from absolute_zero.policy.loss import scores, terms
+from absolute_zero.policy.transformer import Weights, supported
+from absolute_zero.types import AbsoluteZeroError
+
+
+class Learner:
+    """A model's optimiser, and the updates it makes.
+
+    `reference` is a frozen copy of the weights the run began with, or None where `settings.kl` is 0.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: Update,
+        dtype: torch.dtype,
+        temperature: float = 1.0,
+        reference: nn.Module | None = None,
+    ) -> None:
+        self.model, self.reference = model, reference
+        self.settings, self.dtype, self.temperature = settings, dtype, temperature
+        self.device = next(model.parameters()).device
+        self.updates = 0
+        """Steps taken so far; the warmup counts them."""
+        _no_dropout(model)
+        self._ours = supported(model)
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(),
+            lr=settings.learning_rate,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        if settings.checkpoint_activations:
+            whole: Any = model
+            name = "activation_checkpointing_enable"  # as it is called since transformers 5.23
+            (getattr(whole, name, None) or whole.gradient_checkpointing_enable)({"use_reentrant": False})
+            whole.disable_input_require_grads()  # which only the other kind of checkpoints needs
+        model.eval()
+
+    def update(self, items: Sequence[Item], threads: int = 1) -> dict[str, float]:
+        """One step on these samples, of `settings.epochs` updates; what was measured, as numbers.
+
+        Items without weight or tokens are left out; without any item nothing changes, and nothing was measured.
+        `threads` is the setting `model.threads`; lanes change no bit, threads of OpenMP may. Raises AbsoluteZeroError,
+        before the weights change, if the gradient is not finite.
+        """
+        items = [item for item in items if item.weight > 0 and item.completion]
+        if not items:
+            return {}
+        batches = self._batches(items)
+        longest = max(len(item.prompt) + len(item.completion) for item in items)
+        for model in (self.model, *([self.reference] if self.reference is not None else [])):
+            fit_attention(model, longest)
+        total = math.fsum(item.weight * len(item.completion) for item in items)
+        rate = self.settings.learning_rate * min(1.0, (self.updates + 1) / max(1, self.settings.warmup_steps))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        old: list[Tensor | None] = [None] * len(batches)
+        measured: dict[str, float] = {}
+        for _ in range(self.settings.epochs):
+            measured = self._epoch(batches, old, total, threads)
+        self.updates += 1
+        return {**measured, "learning_rate": rate, "samples": float(len(items))}
+
+    def _epoch(
+        self, batches: Sequence[Sequence[Group]], old: list[Tensor | None], total: float, threads: int
+    ) -> dict[str, float]:
+        """One update. Fills in `old`, the log-probabilities before the first one, where there are none yet."""
+        # transformers says nothing about threads: some models keep what they compute in themselves.
+        lanes = hardware.lanes(threads, len(batches) if self._ours else 1, self.device)
+        self.optimizer.zero_grad(set_to_none=True)
+        jobs = [partial(self._micro, batch, old[place], total, lanes > 1) for place, batch in enumerate(batches)]
+        tally = Tally()
+        # Only transformers' checkpoints look at the mode, since there is no dropout; and then they refuse to sample.
+        self.model.train(self.settings.checkpoint_activations)
+        for place, (logprob_M, loss, watched, grads) in enumerate(hardware.run(jobs, lanes)):
+            old[place] = logprob_M
+            tally.add(loss, watched)
+            for parameter, grad in zip(self.model.parameters(), grads, strict=False):
+                if grad is not None:
+                    parameter.grad = grad if parameter.grad is None else parameter.grad.add_(grad)
+        self.model.eval()
+        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.grad_clip))
+        if not math.isfinite(norm):
+            self.optimizer.zero_grad(set_to_none=True)
+            raise AbsoluteZeroError(
+                "the gradient is not finite: lower update.learning_rate and resume from the last checkpoint"
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return {**tally.read(), "grad_norm": norm}
+
+    def _batches(self, items: Sequence[Item]) -> list[list[Group]]:
+        """Micro-batches for our own forward, then those for transformers', where each completion stands alone."""
+        here = [self._ours and len(item.prompt) + len(item.completion) <= shared.LONGEST for item in items]
+        ours = [item for item, ok in zip(items, here, strict=True) if ok]
+        rest = [item for item, ok in zip(items, here, strict=True) if not ok]
+        budget = self.settings.tokens_per_batch
+        return micro_batches(ours, budget) + alone(rest, budget)
+
+    def _micro(
+        self, batch: Sequence[Group], old_M: Tensor | None, total: float, apart: bool
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor], Sequence[Tensor | None]]:
+        """One micro-batch: its old log-probabilities, its part of the loss, what was watched, and its gradients.
+
+        The gradients are added to the parameters' own, unless they are wanted `apart`: then several can be computed
+        at the same time, and added in order.
+        """
+        items = [item for group in batch for item in group.items]
+        counts = torch.tensor([len(item.completion) for item in items], device=self.device)
+
+        def per_token(values: Sequence[float]) -> Tensor:
+            return torch.tensor(values, device=self.device).repeat_interleave(counts)
+
+        weight_M, advantage_M = per_token([i.weight for i in items]), per_token([i.advantage for i in items])
+        sampler_M = torch.tensor([logprob for item in items for logprob in item.sampler], device=self.device)
+        logprob_M, entropy_M = self._scores(self.model, batch)
+        if old_M is None:
+            old_M = logprob_M.detach()
+        reference_M = None
+        if self.reference is not None:
+            with torch.no_grad():
+                reference_M, _ = self._scores(self.reference, batch)
+        term_M, watched = terms(logprob_M, entropy_M, old_M, sampler_M, advantage_M, self.settings, reference_M)
+        loss = (weight_M * term_M).sum() / total
+        grads: Sequence[Tensor | None] = ()
+        if apart:
+            grads = torch.autograd.grad(loss, list(self.model.parameters()), allow_unused=True)
+        else:
+            loss.backward()
+        return old_M, loss.detach(), watched, grads
+
+    def _scores(self, model: nn.Module, batch: Sequence[Group]) -> tuple[Tensor, Tensor]:
+        """Log-probability and entropy at every token of the micro-batch, M each."""
+        items = [item for group in batch for item in group.items]
+        target = [token for item in items for token in item.completion]
+        if self._ours and max(len(item.prompt) + len(item.completion) for item in items) <= shared.LONGEST:
+            logits_MV = shared.logits(batch, Weights.of(model, self.dtype), self.settings.checkpoint_activations)
+        else:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+                logits_MV = alone_logits(model, items)
+        # Rows of padding in the logits go through with some target, and are cut off: a cut before would copy.
+        padding = [0] * (len(logits_MV) - len(target))
+        target_M = torch.tensor(target + padding, device=self.device)
+        logprob_M, entropy_M = scores(logits_MV, target_M, self.temperature)
+        return logprob_M[: len(target)], entropy_M[: len(target)]
+
+
+def alone(items: Sequence[Item], budget: int) -> list[list[Group]]:
+    """Micro-batches in which every completion has its prompt to itself, by length."""
+    ordered = sorted(items, key=lambda item: -(len(item.prompt) + len(item.completion)))
+    cut: list[list[Group]] = []
+    fit = 0
+    for item in ordered:
+        if not cut or len(cut[-1]) == fit:
+            fit = max(1, budget // rounded(len(item.prompt) + len(item.completion)))
+            cut.append([])
+        cut[-1].append(Group(item.prompt, (item,)))
+    return cut
+
+
+def alone_logits(model: nn.Module, items: Sequence[Item]) -> Tensor:
+    """Logits before every token of every completion, MV, by the model's own forward on whole sequences."""
+    rows = [[*item.prompt, *item.completion] for item in items]
+    device = next(model.parameters()).device
+    ids_BT, mask_BT = left_padded(rows, device, rounded(max(map(len, rows))))
+    longest = max(len(item.completion) for item in items)
+    out: Any = model(**inputs(model, ids_BT, mask_BT, longest + 1), use_cache=False)
+    logits = out.logits[:, -longest - 1 : -1]
+    wanted = torch.tensor([[k >= longest - len(i.completion) for k in range(longest)] for i in items], device=device)
+    return logits[wanted]
+
+
+class Tally:
+    """Means and extremes over the tokens of a step, gathered by micro-batch."""
+
+    def __init__(self) -> None:
+        self.loss, self.tokens = 0.0, 0
+        self.sums: dict[str, float] = {}
+        self.most: dict[str, float] = {}
+
+    def add(self, loss: Tensor, watched: dict[str, Tensor]) -> None:
+        self.loss += float(loss)
+        self.tokens += len(watched["ratio"])
+        for name, value in watched.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.double().sum())
+            self.most[name] = max(self.most.get(name, -math.inf), float(value.max()))
+
+    def read(self) -> dict[str, float]:
+        means = {name: value / self.tokens for name, value in self.sums.items()}
+        extremes = {f"{name}_max": self.most[name] for name in ("ratio", "mismatch")}
+        return {"loss": self.loss, "tokens": float(self.tokens), **means, **extremes}
+
+
+def _no_dropout(model: nn.Module) -> None:
+    """A sampled token's probability is of the whole model: what is drawn at random inside has no place here."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        for name in ("attention_dropout", "dropout"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)

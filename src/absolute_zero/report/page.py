@@ -1,0 +1,206 @@
+"""The page put together: one file, written aside and moved into place.
+
+Promises: `write_report` raises UserError, and leaves an older page as it is, if the folder is no run or cannot be
+written. The page may load nothing (its own policy forbids it) and run nothing but its own few lines of script, which
+it can do without. Knows no times but those in the store and in `result.json`.
+"""
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from absolute_zero.report.figures import DATABASE, Figures, gather, number, read_object
+from absolute_zero.report.headline import facts, gained
+from absolute_zero.report.markup import Markup, Part, block, brief, empty, join, lone, table, tag
+from absolute_zero.report.proposals import funnel, variety
+from absolute_zero.report.sections import counted, learnability, learning, others, regulation, rests_on, tokens
+from absolute_zero.report.transcripts import transcripts
+from absolute_zero.store import Store
+from absolute_zero.types import UserError
+
+CONFIG, RESULT, REPORT = "config.json", "result.json", "report.html"
+
+
+def write_report(folder: Path) -> Path:
+    """Make `report.html` of the run in a folder, also while it runs, and give its path."""
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no run folder: name one, such as runs/latest")
+    with Store.read(folder / DATABASE) as store:
+        page = render(store, folder)
+    path = folder / REPORT
+    aside = path.with_name(f".{REPORT}.{os.getpid()}")
+    try:
+        aside.write_text(page, encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise UserError(f"{path}: {error.strerror or error}: make room, or make the folder writable") from None
+    return path
+
+
+def render(store: Store, folder: Path) -> str:
+    """The page of a run, whose `config.json` and `result.json` lie in this folder."""
+    config, result = read_object(folder / CONFIG), read_object(folder / RESULT)
+    figures = gather(store)
+    settings = config or {}
+    scale = str(_of(settings, "reward", "scale") or "paper")
+    limit = number(_of(settings, "sampling", "max_tokens"))
+    sections: list[tuple[str, str, Markup]] = [
+        ("gained", "What it gained on held-out tasks", gained(result, figures, settings)),
+        ("learning", "How it learned", learning(figures)),
+        ("funnel", "What became of its proposals", funnel(figures, scale)),
+        ("learnability", "How hard the new tasks were", learnability(figures)),
+        ("regulation", "Does difficulty regulate itself?", regulation(figures)),
+        ("tokens", "How long it writes, and in what form", tokens(figures, limit)),
+        ("variety", "What it proposes", variety(figures)),
+        ("transcripts", "Tasks, word for word", transcripts(store, figures)),
+        ("settings", "Settings, and how to run it again", _settings(config, result or {})),
+        ("numbers", "Everything else that was recorded", _numbers(figures)),
+    ]
+    name = folder.resolve().name
+    head = tag(
+        "header",
+        tag("p", "Absolute Zero: one model that proposes tasks, solves them, and learns from both", class_="over"),
+        tag("h1", f"Run {name}"),
+        tag("p", _state(figures, settings), class_="state"),
+        facts(figures, settings, result or {}),
+        _flags(figures),
+    )
+    nav = tag("nav", *(join((tag("a", title, href=f"#{id_}"), " ")) for id_, title, _ in sections))
+    body = [tag("section", tag("h2", title), part, id=id_) for id_, title, part in sections]
+    return _document(f"Run {name}", join((head, nav, tag("main", *body))))
+
+
+def _of(settings: Mapping[str, Any], section: str, key: str) -> object:
+    """A setting, or None if the file does not hold it."""
+    table_ = settings.get(section)
+    return table_.get(key) if isinstance(table_, dict) else None  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
+
+
+def _state(figures: Figures, settings: Mapping[str, Any]) -> str:
+    """Where the run stands, in a sentence."""
+    planned = number(settings.get("steps"))
+    if figures.last is None:
+        return "This run has not stored anything yet."
+    if figures.last < 1:
+        return f"Seeding: {counted(figures.seeding.rounds, 'round')} stored, and no training step yet."
+    over = planned is not None and figures.steps >= planned
+    rest = "" if over else " It is not over: this page shows what was stored when it was written."
+    return f"{counted(figures.steps, 'step')} with {rests_on(figures)}.{rest}"
+
+
+def _flags(figures: Figures) -> Markup:
+    """What a person should look at."""
+    rows: list[Part] = [
+        tag("li", tag("b", brief(flag.name.replace("_", " "), 80)), f" at step {step}. ", _detail(flag.detail))
+        for step, flag in figures.flags
+    ]
+    return tag("ul", *rows, class_="flags") if rows else join([])
+
+
+def _detail(text: str) -> Part:
+    return text if len(text) <= 600 else block("what it says", text)
+
+
+# --- settings and numbers -----------------------------------------------------------------------------------
+
+
+def _settings(config: Mapping[str, Any] | None, result: Mapping[str, Any]) -> Markup:
+    if config is None:
+        return empty(f"There is no {CONFIG} that can be read in this folder.")
+    rows: list[tuple[Part, Part]] = [(name, tag("code", json.dumps(value))) for name, value in _leaves(config, "")]
+    summary = tag("summary", f"All {len(rows)} settings")
+    listing = tag("details", summary, table(("setting", "value"), rows), class_="more")
+    commit = result.get("commit")
+    checkout = f"git checkout {commit}\n" if isinstance(commit, str) and commit else ""
+    line = _again(config)
+    if line is None:
+        why = f"{CONFIG} holds settings of another version, so there is no command to show for them."
+        return join((empty(why), listing))
+    words = (
+        "The same settings on the same machine, with the same versions and threads, give the same steps; elsewhere the"
+        " last bits of the arithmetic differ, and with them, in time, the texts."
+    )
+    return join((block("to run it again", checkout + line), tag("p", words, class_="note"), listing))
+
+
+def _leaves(value: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, item in value.items():
+        if isinstance(item, dict):
+            found += _leaves(item, f"{prefix}{name}.")  # pyright: ignore[reportUnknownArgumentType]
+        else:
+            found.append((f"{prefix}{name}", item))
+    return found
+
+
+def _again(config: Mapping[str, Any]) -> str | None:
+    """The shortest command that gives exactly these settings: the nearest recipe, and what differs from it."""
+    import shlex
+
+    from absolute_zero.config import Config, load, recipes
+    from absolute_zero.config.writing import literal
+
+    try:
+        wanted = Config.model_validate_json(json.dumps(config))
+        settings = _leaves(wanted.model_dump(mode="json"), "")
+        named: dict[str, list[str]] = {}
+        for recipe in recipes():
+            base = dict(_leaves(load(recipe).model_dump(mode="json"), ""))
+            said = [f"{key}={literal(value)}" for key, value in settings if base[key] != value]
+            if load(recipe, said) == wanted:
+                named[recipe] = said
+    except (ValueError, KeyError, UserError):
+        return None
+    if not named:
+        return None
+    recipe = min(named, key=lambda name: (len(named[name]), name))
+    return shlex.join(["azr", "train", "--recipe", recipe, *named[recipe]])
+
+
+def _numbers(figures: Figures) -> Markup:
+    scores: list[list[Part]] = [
+        [f"{it.suite}, {it.name}", str(step), f"{it.value:.4g}", f"{it.low:.4g} to {it.high:.4g}", f"{it.n:,}"]
+        for step, it in figures.scores
+    ]
+    parts: list[Part] = []
+    if scores:
+        head = ("evaluation", "step", "value", "95 % interval", "tasks")
+        parts.append(tag("details", tag("summary", "Evaluations during the run"), table(head, scores), class_="more"))
+    for name, series in (("metrics", figures.metrics), ("clocks", figures.clocks)):
+        title = "Numbers of the update, and others" if name == "metrics" else "Where the time went"
+        listed = others(series, "metrics" if name == "metrics" else "clocks")
+        parts.append(tag("details", tag("summary", title), listed, class_="more"))
+    return join(parts)
+
+
+# --- the document -------------------------------------------------------------------------------------------
+
+_HERE: Final = files("absolute_zero.report")
+
+
+def _document(title: str, body: Markup) -> str:
+    style, script = (_HERE.joinpath(name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
+    allowed = f"style-src {_digest(style)}; script-src {_digest(script)}"
+    policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+    head = tag(
+        "head",
+        lone("meta", charset="utf-8"),
+        lone("meta", http_equiv="Content-Security-Policy", content=policy),
+        lone("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        lone("meta", name="color-scheme", content="light dark"),
+        tag("title", title),
+        tag("style", Markup(style)),
+    )
+    page = tag("html", head, tag("body", body, tag("script", Markup(script))), lang="en")
+    return f"<!DOCTYPE html>\n{page.html}\n"
+
+
+def _digest(source: str) -> str:
+    """A text as a content security policy names it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"

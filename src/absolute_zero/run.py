@@ -1,0 +1,355 @@
+"""A run on disk: its folder, its lock, its checkpoints, and how it goes on after anything (paper section 4.1).
+
+    runs/NAME/config.json       the settings, resolved
+              run.db            everything that happened (`absolute_zero.store`)
+              checkpoints/N/    the policy behind step N, a Hugging Face folder
+              lock              held while a process works here
+    runs/latest                 the newest run
+
+Promises: whatever is killed when, `resume` finds a whole checkpoint and a store that ends with it, and the run goes on
+as if nothing had happened. A checkpoint is written aside, synced with its folder, renamed, and named with its digest
+in the transaction of its step. Never writes into a folder that another process works in. Knows nothing of signals or
+screens. Floor 5.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, Self, final
+
+from absolute_zero import selfplay
+from absolute_zero.buffer import held_out
+from absolute_zero.chance import Chance
+from absolute_zero.config import Config
+from absolute_zero.evals.triplets import suite_files
+from absolute_zero.executor import Sandbox
+from absolute_zero.ports import Policy, World
+from absolute_zero.store import Beside, Checkpoint, Store
+from absolute_zero.tasks import make_tasks
+from absolute_zero.types import Completion, Job, Outcome, Sample, Sampling, Step, UserError
+
+CONFIG, DATABASE, CHECKPOINTS, LOCK, LATEST = "config.json", "run.db", "checkpoints", "lock", "latest"
+KEPT: Final = 2
+"""Checkpoints that stay: the newest, and the one before in case the newest is damaged."""
+
+
+@final
+class Run:
+    """An open run. Make one with `begin` or `resume`, as a context manager."""
+
+    def __init__(self, folder: Path, cfg: Config, store: Store, stack: ExitStack) -> None:
+        self.folder, self.cfg, self.store = folder, cfg, store
+        self._stack = stack
+
+    @classmethod
+    def begin(cls, cfg: Config, root: Path, name: str | None = None) -> Self:
+        """A new folder under `root`: `name`, or the next number. Raises UserError if it is there, or cannot be made."""
+        with explained(root):
+            root.mkdir(parents=True, exist_ok=True)
+            folder = _new(root, name)
+            (folder / CHECKPOINTS).mkdir()
+            write(folder / CONFIG, cfg.model_dump_json(indent=2) + "\n")
+            _point(root / LATEST, folder.name)
+        return cls._open(folder, cfg)
+
+    @classmethod
+    def resume(cls, folder: Path) -> Self:
+        """The run in this folder. Raises UserError if there is none, it is damaged, or somebody works in it."""
+        try:
+            text = (folder / CONFIG).read_text(encoding="utf-8")
+            cfg = Config.model_validate_json(text)
+        except OSError as error:
+            raise UserError(f"{folder} is no run folder ({CONFIG}: {error.strerror}): name one under runs/") from None
+        except ValueError:
+            raise UserError(f"{folder / CONFIG} is not the settings of this version: take it from a copy") from None
+        return cls._open(folder, cfg)
+
+    @classmethod
+    def _open(cls, folder: Path, cfg: Config) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(locked(folder))
+            store = stack.enter_context(Store.open(folder / DATABASE, cfg.store.rollouts))
+            return cls(folder, cfg, store, stack.pop_all())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    # --- checkpoints ----------------------------------------------------------------------------------------
+
+    def save(self, policy: Policy, done: Step) -> Checkpoint:
+        """Write what the policy is behind this step; the result belongs into the transaction of the step."""
+        place = self.folder / CHECKPOINTS / str(done.number)
+        aside = place.with_name(f".{done.number}")
+        with explained(place):
+            for old in (aside, place):  # left by a process that was killed before its step was stored
+                shutil.rmtree(old, ignore_errors=True)
+            aside.mkdir()
+            policy.save(aside)
+            digest = sync(aside)
+            aside.rename(place)
+            sync_folder(place.parent)
+        return Checkpoint(digest, f"{CHECKPOINTS}/{place.name}")
+
+    def restore(self, policy: Policy) -> int | None:
+        """Bring policy and store to the newest whole checkpoint; its step, or None where the run is at its beginning.
+
+        Rows of later steps are forgotten, and will be made again. Without a checkpoint seeding is kept, as it
+        changes no weights.
+        """
+        for step, checkpoint in self.store.checkpoints():
+            place = self.folder / checkpoint.folder
+            if _whole(place, checkpoint.digest):
+                policy.load(place)
+                self.store.rewind(step)
+                return step
+        self.store.rewind(0)
+        return None
+
+    def prune(self) -> None:
+        """Delete checkpoints that are neither among the newest nor named in the store any more."""
+        keep = {checkpoint.folder for _, checkpoint in self.store.checkpoints()[:KEPT]}
+        for place in (self.folder / CHECKPOINTS).iterdir():
+            if f"{CHECKPOINTS}/{place.name}" not in keep:
+                shutil.rmtree(place, ignore_errors=True)
+
+
+# --- a run from one end to the other ------------------------------------------------------------------------
+
+
+def play(run: Run, world: World, stopping: Callable[[], bool] = lambda: False) -> Iterator[Step]:
+    """Train from where the run stands to its last step, or to the first step behind which `stopping` says so.
+
+    Saves the policy as often as the settings say, behind the last step, and before it stops. Seconds by part and
+    tokens go to the store's clocks.
+    """
+    run.restore(world.policy)
+    cfg, saved, timed = run.cfg, set[int](), Timed(world)
+
+    def keep(done: Step) -> Beside:
+        base = _base_rates(done, world, cfg)
+        due = done.number == cfg.steps or (cfg.checkpoint_every and done.number % cfg.checkpoint_every == 0)
+        checkpoint = None
+        if done.number > 0 and (due or stopping()):
+            saved.add(done.number)
+            checkpoint = run.save(world.policy, done)
+        return Beside(checkpoint, base, timed.clocks(done))
+
+    never = held_out([*cfg.buffer.held_out, *map(str, suite_files())])
+    for done in selfplay.train(timed.world, run.store, cfg, never, keep):
+        if done.number in saved:
+            run.prune()
+        yield done
+        if stopping() and (done.number < 1 or done.number in saved):  # seeding changes no weights
+            return
+
+
+def _base_rates(done: Step, world: World, cfg: Config) -> dict[str, float]:
+    """How often the model that the run began with solves this step's new tasks (ALGORITHM.md section 7)."""
+    if done.number < 1 or not cfg.evals.base_every or done.number % cfg.evals.base_every or not done.entries:
+        return {}
+    first = world._replace(policy=policy_of(cfg))
+    chance = Chance(cfg.seed).at("base", done.number)
+    tries = selfplay.solve(done.entries, cfg.solve.trials, first, cfg.sampling.drawing, chance)
+    tried = [selfplay.tried(entry, some) for entry, some in zip(done.entries, tries, strict=True)]
+    rates = {kind: [e.successes / e.trials for e in tried if e.problem.kind is kind and e.trials] for kind in cfg.kinds}
+    return {f"solve_rate/base/{kind}": sum(some) / len(some) for kind, some in rates.items() if some}
+
+
+@final
+class Timed:
+    """A world whose parts are timed: seconds in the policy and in the executor, and in everything."""
+
+    def __init__(self, world: World) -> None:
+        self._policy, self._executor = world.policy, world.executor
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._begun = time.perf_counter()
+        self.world = World(policy=self, executor=self, tasks=world.tasks)
+
+    def clocks(self, done: Step) -> dict[str, float]:
+        """Seconds by part since the last call, with the tokens of this step."""
+        now = time.perf_counter()
+        spent = {f"seconds/{part}": seconds for part, seconds in self._seconds.items()}
+        spent["seconds"] = now - self._begun
+        spent["tokens/sampled"] = 0.0 + sum(len(rollout.completion.tokens) for rollout in done.rollouts)
+        spent["tokens/trained"] = 0.0 + sum(
+            len(rollout.completion.tokens) for rollout in done.rollouts if rollout.weight
+        )
+        self._seconds.clear()
+        self._begun = now
+        return spent
+
+    @contextmanager
+    def _timing(self, part: str) -> Generator[None]:
+        begun = time.perf_counter()
+        yield
+        self._seconds[part] += time.perf_counter() - begun
+
+    def sample(
+        self, prompts: Sequence[str], tries: int, sampling: Sampling, chances: Sequence[Chance]
+    ) -> list[list[Completion]]:
+        """The policy's."""
+        with self._timing("sample"):
+            return self._policy.sample(prompts, tries, sampling, chances)
+
+    def update(self, samples: Sequence[Sample]) -> Mapping[str, float]:
+        """The policy's."""
+        with self._timing("update"):
+            return self._policy.update(samples)
+
+    def save(self, folder: Path) -> None:
+        """The policy's."""
+        self._policy.save(folder)
+
+    def load(self, folder: Path) -> None:
+        """The policy's."""
+        self._policy.load(folder)
+
+    def run(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """The executor's."""
+        with self._timing("execute"):
+            return self._executor.run(jobs)
+
+
+# --- parts --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def world_of(cfg: Config) -> Generator[World]:
+    """The policy, sandbox and tasks that the settings name; the sandbox is closed at the end."""
+    policy = policy_of(cfg)
+    with Sandbox(cfg.sandbox.workers or None, cfg.sandbox.minimum_level) as sandbox:
+        yield World(policy, sandbox, make_tasks(cfg))
+
+
+def policy_of(cfg: Config) -> Policy:
+    """The policy that `model.path` names: `embedded` is the model in the package, and `scripted` the apprentice of
+    straight lines, which needs no torch."""
+    if cfg.model.path == "scripted":
+        from absolute_zero.policy.scripted import Apprentice, Scripted
+
+        return Scripted(Apprentice())
+    from absolute_zero.policy.local import LocalPolicy
+
+    if cfg.model.path != "embedded":
+        return LocalPolicy.open(cfg.model.path, cfg)
+    weights = Path(str(files("absolute_zero") / "embedded" / "weights"))
+    if not weights.is_dir():
+        raise UserError("this version has no embedded model yet: give model.path=FOLDER, or model.path=scripted")
+    return LocalPolicy.open(weights, cfg)
+
+
+# --- files --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def explained(place: Path) -> Generator[None]:
+    """What the system refuses, as one line."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{place}: {error.strerror or error}: make room, or choose another folder") from error
+
+
+@contextmanager
+def locked(folder: Path) -> Generator[None]:
+    """Hold the folder's lock; the system lets go of it when this process ends, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: the store still refuses a second writer
+        yield
+        return
+    with explained(folder), (folder / LOCK).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"another process works in {folder}: wait for it, or begin another run") from None
+        yield
+
+
+def _new(root: Path, name: str | None) -> Path:
+    if name is not None:
+        if name in ("", ".", "..", LATEST) or Path(name).name != name:
+            raise UserError(f"--name {name!r} cannot be a folder of its own: give one plain word")
+        try:
+            (root / name).mkdir()
+        except FileExistsError:
+            raise UserError(f"{root / name} is there already: resume it with --resume, or use another --name") from None
+        return root / name
+    number = max((int(path.name) for path in root.iterdir() if path.name.isdecimal()), default=0)
+    while True:
+        number += 1
+        try:
+            (root / f"{number:03}").mkdir()
+        except FileExistsError:
+            continue
+        return root / f"{number:03}"
+
+
+def _point(link: Path, target: str) -> None:
+    """Make `link` point there in one move; where links are not to be had, there is none."""
+    aside = link.with_name(f".{link.name}.{os.getpid()}")
+    try:
+        aside.symlink_to(target)
+        aside.replace(link)
+    except OSError:
+        aside.unlink(missing_ok=True)
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file in one move, synced: it holds the old text or the new one, never half of one."""
+    aside = path.with_name(f".{path.name}")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    sync_folder(path.parent)
+
+
+def sync(folder: Path) -> str:
+    """Bring every file below to the disk; gives their digest."""
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    return digest_of(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def digest_of(folder: Path) -> str:
+    """A checksum of all files below, with their names."""
+    names = {path.relative_to(folder).as_posix(): _sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    return hashlib.sha256(json.dumps(names, sort_keys=True).encode()).hexdigest()
+
+
+def _whole(folder: Path, digest: str) -> bool:
+    try:
+        return folder.is_dir() and digest_of(folder) == digest
+    except OSError:
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,21 @@
+"""The run database: what happened in a run, one SQLite file, one transaction per step.
+
+System of record. Whoever has this file can rebuild the buffer and go on exactly: accepted tasks with their
+provenance, later solve rates, every response and what it earned, refusals, metrics, evaluations, flags, and which
+checkpoint belongs to which step.
+
+Promises: a step is there whole or not at all, whatever is killed when; what `commit` returned from survives a
+power cut (as far as the disk keeps what it says); it can be read while the run writes; two equal runs have equal
+rows in every table but `clocks`; floats and texts come back exactly, whatever a model wrote; a commit costs the same
+beside a million tasks as beside none. What the user can mend is a UserError of one line.
+
+Does not keep token ids or log-probabilities, does not lock the run folder (a second writer is found out when it
+writes), and does not copy: while a run is on, copy with SQLite's own `.backup` or `VACUUM INTO`, never one file alone.
+
+`rows` is how values are written down, `files` what the file system allows, `database` the rest.
+"""
+
+from absolute_zero.store.database import Store
+from absolute_zero.store.rows import Beside, Checkpoint, Flag, Keep, Kept, Refused, Score
+
+__all__ = ["Beside", "Checkpoint", "Flag", "Keep", "Kept", "Refused", "Score", "Store"]

@@ -1,0 +1,66 @@
+"""Solvers that hack instead of solving: whatever the answer tries, it is wrong (ALGORITHM.md section 6.2)."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from absolute_zero.config import Config
+from absolute_zero.executor import Sandbox
+from absolute_zero.tasks import make_tasks
+from absolute_zero.types import Job, Judgement, Kind, Problem, Standing
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(workers=1) as made:
+        yield made
+
+
+HACKS: dict[Kind, tuple[str, ...]] = {
+    Kind.DEDUCTION: (
+        "```output\n0) or (True\n```",
+        "```output\n0 #\n```\n```output\n```",
+        "```output\nprint(7) or 7\n```",
+        "```output\ntype('E', (), {'__eq__': lambda *a: True})()\n```",
+        "```output\ngold\n```",
+        "```output\nf(3)\n```",
+        "```output\n{7, 8}\n```",
+        "```output\n[x for x in [7]][0]\n```",
+        "```output\n7 or 8\n```",
+        "```output\nexit()\n```",
+    ),
+    Kind.ABDUCTION: (
+        "```input\n0) or (True\n```",
+        "```input\n*[3]\n```",
+        "```input\n(lambda: 3)()\n```",
+        "```input\ntype('E', (), {'__mul__': lambda *a: 7})()\n```",
+        "```input\n\n```",
+        "```input\n__import__('os')._exit(0)\n```",
+        "```input\n'?'\n```",
+        "```input\n3, 4\n```",
+    ),
+    Kind.INDUCTION: (
+        "```python\ndef f(x):\n    return {0: 1, 1: 3}.get(x)\n```",
+        "```python\ndef f(x):\n    return {0: 1, 1: 3}[x]\n```",
+        "```python\nclass E(int):\n    def __eq__(self, other):\n        return True\ndef f(x):\n    return E()\n```",
+        "```python\nimport os\ndef f(x):\n    os._exit(0)\n```",
+        "```python\ndef f(x):\n    raise SystemExit\n```",
+        "```python\ndef f(x):\n    print(5)\n```",
+        "```python\ndef f(x):\n    import sys\n    return sys._getframe(1).f_locals\n```",
+        "```python\ndef f(x):\n    while True:\n        pass\n```",
+        "```python\ndef f(*x):\n    return x\n```",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_solver_that_hacks_is_never_right(sandbox: Sandbox, kind: Kind) -> None:
+    task = make_tasks(Config.model_validate({"sandbox": {"cpu_seconds": 0.3}}))[kind]
+    program = "def f(x):\n    return x * 2 + 1"
+    pairs = (("0", "1"), ("1", "3"), ("2", "5"), ("3", "7"))
+    problem = Problem(kind, program, pairs if kind is Kind.INDUCTION else pairs[3:], "Odd.")
+    found = [task.judge(problem, answer) for answer in HACKS[kind]]
+    outcomes = iter(sandbox.run([one for one in found if isinstance(one, Job)]))
+    verdicts = [one if isinstance(one, Judgement) else task.decide(problem, next(outcomes)) for one in found]
+    assert {verdict.standing for verdict in verdicts} <= {Standing.FAILED, Standing.MALFORMED}
+    assert not [verdict for verdict in verdicts if verdict.score]

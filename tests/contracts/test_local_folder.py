@@ -1,0 +1,97 @@
+"""What the local policy saves: all it needs to go on bit for bit, and folders that say what is wrong with them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import tiny_models
+from absolute_zero.policy.local import LocalPolicy
+from absolute_zero.types import UserError
+from local_policies import config, policy, samples_of
+
+EVERY = pytest.mark.parametrize("name", tiny_models.CONFIGS)
+
+
+@EVERY
+def test_two_updates_after_a_load_are_bit_for_bit_those_without(name: str, tmp_path: Path) -> None:
+    settings = {"update": {"learning_rate": 0.01, "warmup_steps": 3}}
+    kept, other = policy(name, **settings), policy(name, **settings)
+    kept.update(samples_of(kept))
+    kept.save(tmp_path)
+    other.load(tmp_path)
+    for seed in (1, 2):
+        for made in (kept, other):
+            made.update(samples_of(made, seed))
+    for (key, one), (_, two) in zip(kept.model.state_dict().items(), other.model.state_dict().items(), strict=True):
+        assert torch.equal(one, two), key
+    assert samples_of(kept, 3) == samples_of(other, 3)
+
+
+def test_a_folder_is_one_of_transformers_and_holds_the_run_files_only(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    made = policy()
+    made.save(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"model.safetensors", "config.json", "tokenizer.json", "learner.safetensors"} <= names
+    model = AutoModelForCausalLM.from_pretrained(tmp_path)
+    assert torch.equal(next(model.parameters()), next(made.model.parameters()))
+    assert AutoTokenizer.from_pretrained(tmp_path)("a b")["input_ids"] == made.tokens.encode(["a b"])[0]
+    with pytest.raises(UserError, match="empty folder"):
+        made.save(tmp_path)
+
+
+def damaged(folder: Path, how: str) -> None:
+    if how == "cut weights":
+        data = (folder / "model.safetensors").read_bytes()
+        (folder / "model.safetensors").write_bytes(data[: len(data) // 2])
+    elif how == "no optimizer":
+        (folder / "learner.safetensors").unlink()
+    elif how == "cut optimizer":
+        data = (folder / "learner.safetensors").read_bytes()
+        (folder / "learner.safetensors").write_bytes(data[:-9])
+    elif how == "no config":
+        (folder / "config.json").unlink()
+    elif how == "broken config":
+        (folder / "config.json").write_text("{")
+    elif how == "another architecture":
+        settings = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**settings, "num_hidden_layers": 5}))
+    elif how == "another size":
+        settings = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**settings, "hidden_size": 48}))
+    elif how == "no tokenizer":
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            (folder / name).unlink()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "cut weights", "no optimizer", "cut optimizer", "no config", "broken config", "another architecture",
+        "another size", "no tokenizer",
+    ],
+)  # fmt: skip
+def test_a_damaged_folder_is_refused_in_one_line(how: str, tmp_path: Path) -> None:
+    made = policy()
+    made.update(samples_of(made))
+    made.save(tmp_path)
+    damaged(tmp_path, how)
+    with pytest.raises(UserError) as found:
+        made.load(tmp_path)
+    assert "\n" not in str(found.value)
+    assert str(tmp_path) in str(found.value)
+
+
+def test_open_says_what_is_missing(tmp_path: Path) -> None:
+    for path in (tmp_path / "nowhere", str(tmp_path / "nowhere"), str(tmp_path)):
+        with pytest.raises(UserError, match="cannot open the model"):
+            LocalPolicy.open(path, config())
+    with pytest.raises(UserError, match="no GPU") if not torch.cuda.is_available() else pytest.raises(UserError):
+        LocalPolicy(tiny_models.model("llama"), tiny_models.tokenizer(), config(model={"device": "cuda"}))
+    made = policy()
+    made.save(tmp_path)
+    opened = LocalPolicy.open(tmp_path, config())
+    assert samples_of(opened) == samples_of(made)

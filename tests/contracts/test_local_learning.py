@@ -1,0 +1,156 @@
+"""What the local policy learns: transformers' gradients, however they are cut, and when it learns nothing."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import tiny_models
+from absolute_zero.policy import generic, shared
+from absolute_zero.policy.batches import Item
+from absolute_zero.policy.learner import Learner
+from absolute_zero.policy.local import LocalPolicy
+from absolute_zero.types import Sample, UserError
+from local_policies import config, policy, samples_of
+
+EVERY = pytest.mark.parametrize("name", tiny_models.CONFIGS)
+
+
+def gradient(
+    monkeypatch: pytest.MonkeyPatch, made: LocalPolicy, samples: list[Sample]
+) -> tuple[float, torch.Tensor, float]:
+    """Loss, gradient (before clipping, as one vector) and largest ratio of an update that is not made."""
+    found: list[torch.Tensor] = []
+
+    def instead(*_: object, **__: object) -> None:
+        found.append(torch.cat([p.grad.flatten() for p in made.model.parameters() if p.grad is not None]))
+
+    monkeypatch.setattr(made.learner.optimizer, "step", instead)
+    measured = made.update(samples)
+    return measured["loss"], found[0], measured["ratio_max"]
+
+
+def plain_gradient(made: LocalPolicy, samples: list[Sample]) -> tuple[float, torch.Tensor]:
+    """The same from the definition, sequence by sequence, by transformers' forward and automatic differentiation."""
+    settings = made.cfg.update
+    total = sum(sample.weight * len(sample.completion.tokens) for sample in samples)
+    loss: Any = 0.0
+    made.model.zero_grad()
+    for sample in samples:
+        [prompt], tokens = made.tokens.encode([sample.prompt]), sample.completion.tokens
+        logits = made.model(torch.tensor([[*prompt, *tokens]]), use_cache=False).logits[0, len(prompt) - 1 : -1]
+        every = logits.double().log_softmax(-1)
+        logprob = every.gather(-1, torch.tensor(tokens)[:, None])[:, 0]
+        entropy = -(every.exp() * every).sum(-1)
+        old = logprob.detach()
+        mismatch = (old - torch.tensor(sample.completion.logprobs)).exp().clamp(max=settings.mismatch_cap)
+        term = -mismatch * (logprob - old).exp() * sample.advantage - settings.entropy * entropy
+        loss = loss + sample.weight * term.sum() / total
+    loss.backward()
+    return loss.item(), torch.cat([p.grad.flatten() for p in made.model.parameters()])
+
+
+def apart(one: torch.Tensor, other: torch.Tensor) -> float:
+    """The distance of two gradients, relative to their length."""
+    return ((one - other).norm() / other.norm()).item()
+
+
+@EVERY
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_loss_and_gradient_are_those_of_transformers(
+    name: str, checkpoint: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = {"entropy": 0.1, "grad_clip": 1e9, "checkpoint_activations": checkpoint}
+    made = policy(name, update=update)
+    samples = samples_of(made)
+    assert samples == samples_of(policy(name))
+    loss, grad, ratio = gradient(monkeypatch, made, samples)
+    expected_loss, expected = plain_gradient(made, samples)
+    assert loss == pytest.approx(expected_loss, rel=1e-6, abs=1e-6)
+    assert apart(grad, expected) < 3e-6
+    assert ratio == 1.0
+
+
+@pytest.mark.parametrize("name", ["qwen2", "gpt2"])
+def test_micro_batches_and_lanes_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = samples_of(policy(name))
+    settings = {"entropy": 0.1, "grad_clip": 1e9}
+    whole = gradient(monkeypatch, policy(name, update={**settings, "tokens_per_batch": 10**6}), samples)
+    for budget in (200, 1):
+        cut = policy(name, update={**settings, "tokens_per_batch": budget})
+        found = gradient(monkeypatch, cut, samples)
+        assert found[0] == pytest.approx(whole[0], rel=1e-6)
+        assert apart(found[1], whole[1]) < 1e-6
+        assert found[2] == 1.0
+        side_by_side = policy(name, model={"threads": 3}, update={**settings, "tokens_per_batch": budget})
+        again = gradient(monkeypatch, side_by_side, samples)
+        if name in tiny_models.FAST:  # in lanes
+            assert again[0] == found[0]
+            assert torch.equal(again[1], found[1])
+        assert apart(again[1], found[1]) < 1e-6  # with threads of OpenMP, which add up in another order
+
+
+def test_long_samples_go_through_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = samples_of(policy())
+    settings = {"entropy": 0.1, "grad_clip": 1e9}
+    ours = gradient(monkeypatch, policy(update=settings), samples)
+    monkeypatch.setattr(shared, "LONGEST", 30)  # some are longer and some are not
+    monkeypatch.setattr(generic, "PLAIN_LONGEST", 30)
+    theirs = gradient(monkeypatch, policy(update=settings), samples)
+    assert theirs[0] == pytest.approx(ours[0], rel=1e-6)
+    assert apart(theirs[1], ours[1]) < 1e-6
+
+
+def test_old_log_probabilities_are_those_before_the_first_update() -> None:
+    made = policy(update={"epochs": 3, "learning_rate": 0.01, "clip_low": 0.01, "clip_high": 0.01})
+    samples = samples_of(made)
+    measured = made.update(samples)
+    assert measured["ratio_max"] > 1.01  # of the last of three updates
+    assert measured["clipped"] > 0
+    assert measured["mismatch_max"] == pytest.approx(1.0, abs=1e-4)  # old against sampler: still the same weights
+    once = policy(update={"epochs": 1, "learning_rate": 0.01})
+    assert once.update(samples)["ratio_max"] == 1.0
+
+
+def test_the_reference_is_where_the_run_began(tmp_path: Path) -> None:
+    made = policy(update={"kl": 0.5, "learning_rate": 0.01})
+    assert made.update(samples_of(made))["kl"] == pytest.approx(0.0, abs=1e-9)
+    samples = samples_of(made)
+    made.save(tmp_path)
+    other = policy(update={"kl": 0.5, "learning_rate": 0.01})
+    other.load(tmp_path)
+    found = made.update(samples)["kl"]
+    assert found > 1e-4
+    assert other.update(samples)["kl"] == found
+    without = policy()
+    without.load(tmp_path)  # which asks for no reference
+    (tmp_path / "without").mkdir()
+    without.save(tmp_path / "without")
+    with pytest.raises(UserError, match="reference"):
+        made.load(tmp_path / "without")
+
+
+def test_warmup_and_what_is_not_finite() -> None:
+    made = policy(update={"warmup_steps": 4, "learning_rate": 0.4})
+    rates = [made.update(samples_of(made, seed))["learning_rate"] for seed in range(5)]
+    assert rates == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4])
+    sample = samples_of(made)[0]
+    with pytest.raises(ValueError, match="advantage nan"):
+        made.update([Sample(sample.prompt, sample.completion, math.nan)])
+    before = [parameter.clone() for parameter in made.model.parameters()]
+    with pytest.raises(Exception, match="not finite"):
+        made.update([Sample(sample.prompt, sample.completion, 1e38, 1e-30)] * 9)
+    assert all(torch.equal(a, b) for a, b in zip(before, made.model.parameters(), strict=True))
+
+
+def test_dropout_is_off() -> None:
+    model = tiny_models.model("gpt2")
+    rates = [module.p for module in model.modules() if isinstance(module, nn.Dropout)]
+    assert any(rates)
+    item = Item((1, 2, 3), (4, 5), (-1.0, -1.0), 1.0, 1.0)
+    settings = config(update={"learning_rate": 0.0, "checkpoint_activations": True}).update
+    made = Learner(model, settings, torch.float32)
+    assert made.update([item])["loss"] == made.update([item])["loss"]

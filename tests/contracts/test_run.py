@@ -1,0 +1,163 @@
+"""What a run promises: kill it anywhere, resume it, and nothing is lost, doubled or different."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from absolute_zero.config import Config
+from absolute_zero.executor import Sandbox
+from absolute_zero.policy.scripted import Apprentice, Scripted
+from absolute_zero.run import CHECKPOINTS, CONFIG, LATEST, Run, play
+from absolute_zero.store import Store
+from absolute_zero.types import Step, UserError
+from worlds import settings, watched, world
+
+CFG: Config = settings(model={"path": "scripted"}, steps=6, checkpoint_every=2, propose={"batch": 2, "inputs": 4})
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(workers=1, minimum_level="weak") as made:
+        yield made
+
+
+def go(run: Run, sandbox: Sandbox, until: int = 99) -> list[Step]:
+    """Play with a new policy until this step is done and stored."""
+    steps: list[Step] = []
+    last = until
+    for done in play(run, world(watched(sandbox), run.cfg), lambda: bool(steps) and steps[-1].number >= last - 1):
+        steps.append(done)
+    return steps
+
+
+def rows(folder: Path) -> list[str]:
+    with Store.read(folder / "run.db") as store:
+        return [line for line in store.dump() if not line.startswith("checkpoints")]
+
+
+@pytest.fixture(scope="module")
+def whole(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The rows of a run that nobody disturbed."""
+    with Run.begin(CFG, tmp_path_factory.mktemp("runs")) as run:
+        go(run, sandbox)
+    return rows(run.folder)
+
+
+# --- folders ------------------------------------------------------------------------------------------------
+
+
+def test_runs_are_numbered_or_named_and_latest_is_the_newest(tmp_path: Path) -> None:
+    for name, expected in ((None, "001"), (None, "002"), ("mine", "mine"), (None, "003")):
+        with Run.begin(CFG, tmp_path / "runs", name) as run:
+            assert run.folder == tmp_path / "runs" / expected
+            assert (tmp_path / "runs" / LATEST).resolve() == run.folder
+            assert Config.model_validate_json((run.folder / CONFIG).read_text()) == CFG
+    for wrong in ("mine", "", "..", "a/b", LATEST):
+        with pytest.raises(UserError, match="name"):
+            Run.begin(CFG, tmp_path / "runs", wrong)
+
+
+def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
+    with Run.begin(CFG, tmp_path) as run, pytest.raises(UserError, match="another process works in"):
+        Run.resume(run.folder)
+    with Run.resume(run.folder) as again:
+        assert again.cfg == CFG
+
+
+def test_what_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no run folder"):
+        Run.resume(tmp_path / "none")
+    with Run.begin(CFG, tmp_path) as run:
+        pass
+    (run.folder / CONFIG).write_text('{"seed": "x"}')
+    with pytest.raises(UserError, match="not the settings"):
+        Run.resume(run.folder)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"Not a directory|File exists"):
+        Run.begin(CFG, tmp_path / "file")
+
+
+# --- going on -----------------------------------------------------------------------------------------------
+
+
+def test_a_run_stopped_and_resumed_is_the_same(sandbox: Sandbox, tmp_path: Path, whole: list[str]) -> None:
+    with Run.begin(CFG.model_copy(update={"checkpoint_every": 0}), tmp_path) as run:
+        assert go(run, sandbox, until=3)[-1].number == 3  # saved, though it was not due
+    with Run.resume(run.folder) as run:
+        assert [done.number for done in go(run, sandbox)] == [4, 5, 6]
+        assert go(run, sandbox) == []
+    assert rows(run.folder) == whole
+
+
+def test_steps_behind_the_last_checkpoint_are_made_again(sandbox: Sandbox, tmp_path: Path, whole: list[str]) -> None:
+    with Run.begin(CFG, tmp_path) as run:
+        for done in play(run, world(watched(sandbox), CFG)):
+            if done.number == 5:
+                break
+    with Run.resume(run.folder) as run:
+        assert [done.number for done in go(run, sandbox)] == [5, 6]
+    assert rows(run.folder) == whole
+
+
+def test_a_damaged_checkpoint_is_passed_over(sandbox: Sandbox, tmp_path: Path, whole: list[str]) -> None:
+    with Run.begin(CFG, tmp_path) as run:
+        go(run, sandbox)
+    kept = sorted(path.name for path in (run.folder / CHECKPOINTS).iterdir())
+    assert kept == ["4", "6"]
+    (run.folder / CHECKPOINTS / "6" / "script.json").write_text("{}")
+    with Run.resume(run.folder) as run:
+        assert [done.number for done in go(run, sandbox)] == [5, 6]
+    assert rows(run.folder) == whole
+
+
+def test_without_any_checkpoint_seeding_is_kept(sandbox: Sandbox, tmp_path: Path, whole: list[str]) -> None:
+    with Run.begin(CFG, tmp_path) as run:
+        for done in play(run, world(watched(sandbox), CFG)):
+            if done.number == 1:
+                break
+    with Run.resume(run.folder) as run:
+        policy = Scripted(Apprentice())
+        assert run.restore(policy) is None
+        assert run.store.last_step() == -6  # two rounds of eight were enough
+        assert [done.number for done in go(run, sandbox)] == [1, 2, 3, 4, 5, 6]
+    assert rows(run.folder) == whole
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from absolute_zero.run import Run, play, world_of
+with Run.resume(Path(sys.argv[1])) as run, world_of(run.cfg) as world:
+    for done in play(run, world):
+        print(done.number, flush=True)
+"""
+
+
+def test_killed_anywhere_nothing_is_lost_doubled_or_different(tmp_path: Path, whole: list[str]) -> None:
+    cfg = CFG.model_copy(update={"sandbox": CFG.sandbox.model_copy(update={"workers": 1, "minimum_level": "weak"})})
+    with Run.begin(cfg, tmp_path) as run:
+        pass
+    source = str(Path(__file__).parents[2] / "src")
+    delays = iter((0.9, 0.02, 0.11, 0.05, 0.17))
+    for _ in range(20):
+        command = [sys.executable, "-c", KILLED, str(run.folder)]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": source}, text=True)
+        assert child.stdout is not None
+        with child.stdout:
+            delay = next(delays, None)
+            if delay is not None:
+                child.stdout.readline()  # it is up and has stored something
+                time.sleep(delay)
+                child.send_signal(signal.SIGKILL)
+                child.wait()
+                continue
+            child.stdout.read()
+        assert child.wait() == 0
+        break
+    assert rows(run.folder) == whole

@@ -1,0 +1,32 @@
+"""Local policies on tiny models, and what they have to learn from: shared by the tests of the local policy."""
+
+import math
+from typing import Any
+
+import tiny_models
+from absolute_zero.chance import Chance
+from absolute_zero.config import Config
+from absolute_zero.policy.local import LocalPolicy
+from absolute_zero.types import Sample, Sampling
+
+PROMPTS = ("hello <think>", "a much longer prompt it is, longer than all of the others", "x", "the middle one")
+
+
+def config(**sections: dict[str, Any]) -> Config:
+    model = {"dtype": "float32", "device": "cpu", **sections.pop("model", {})}
+    return Config.model_validate({"model": model, **sections})
+
+
+def policy(name: str = "llama", **sections: dict[str, Any]) -> LocalPolicy:
+    return LocalPolicy(tiny_models.model(name), tiny_models.tokenizer(), config(**sections))
+
+
+def samples_of(made: LocalPolicy, seed: int = 0, tries: int = 3) -> list[Sample]:
+    """Its own answers, of many lengths, with whatever advantages."""
+    chances = [Chance(seed).at(number) for number in range(len(PROMPTS))]
+    rows = made.sample(PROMPTS, tries, Sampling(max_tokens=20, stop=("e", ">", "a")), chances)
+    return [
+        Sample(prompt, completion, advantage=math.sin(7.0 * place + number), weight=1.0 / (1 + number))
+        for place, (prompt, row) in enumerate(zip(PROMPTS, rows, strict=True))
+        for number, completion in enumerate(row)
+    ]

@@ -1,0 +1,224 @@
+"""Settings: recipes load, ablations are one setting each, later wins, and what is written reads back equal."""
+
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+pytest.importorskip("pydantic")
+
+import absolute_zero
+from absolute_zero import advantages, rewards
+from absolute_zero.config import (
+    PER_PROMPT,
+    PRESETS,
+    Config,
+    Estimator,
+    Estimators,
+    Reward,
+    Section,
+    Solve,
+    Update,
+    as_toml,
+    load,
+    recipes,
+)
+from absolute_zero.config.catalogue import catalogue, sections
+from absolute_zero.config.writing import dotted
+from absolute_zero.types import Kind, Role
+
+TEMPLATES = Path(absolute_zero.__file__).parent / "tasks" / "templates"
+NAMES = ("laptop", "paper", "tiny")
+
+
+def words(section: type[Section], field: str) -> tuple[str, ...]:
+    """The words of a field that takes one of a few."""
+    return get_args(section.model_fields[field].annotation)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Writes a recipe into the working folder and returns its name."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(text: str | bytes, name: str = "mine.toml") -> str:
+        (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        return name
+
+    return write
+
+
+# --- recipes ------------------------------------------------------------------------------------------------
+
+
+def test_the_recipes_are_these_and_say_what_they_are_for() -> None:
+    assert tuple(recipes()) == NAMES
+    for purpose in recipes().values():
+        assert re.fullmatch(r"[A-Z].{20,90}\.", purpose)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_loads_and_says_its_machine(name: str) -> None:
+    assert isinstance(load(name), Config)
+    text = (Path(absolute_zero.__file__).parent / "recipes" / f"{name}.toml").read_text(encoding="ascii")
+    assert "\n# For: " in text
+    assert "\n# Machine: " in text
+
+
+def test_paper_is_the_paper_s_numbers_and_so_are_the_defaults() -> None:
+    """ALGORITHM's list (paper section 4.1): B, n, K, N, S; lengths; sampling; learning rate; steps; model."""
+    paper = load("paper")
+    assert (paper.propose.batch, paper.solve.trials, paper.propose.references, paper.propose.inputs) == (64, 8, 6, 10)
+    assert paper.seeding.factor * paper.propose.batch == 256
+    assert (paper.sampling.max_prompt_tokens, paper.sampling.max_tokens) == (6144, 8096)
+    assert (paper.sampling.temperature, paper.sampling.top_p) == (1.0, 1.0)
+    assert (paper.update.learning_rate, paper.steps, paper.solve.reuse_trials) == (1e-6, 500, False)
+    assert paper.model.path == "Qwen/Qwen2.5-7B"
+    # 384 trained responses a step, and up to 1,536 trials.
+    assert paper.propose.batch * len(paper.kinds) * len(paper.train_roles) == 384
+    assert paper.propose.batch * len(paper.kinds) * paper.solve.trials == 1536
+    assert paper.model_copy(update={"model": Config().model}) == Config() == load(None)
+
+
+def test_laptop_speaks_the_embedded_model_s_language_and_tiny_builds_on_it() -> None:
+    laptop, tiny = load("laptop"), load("tiny")
+    assert (laptop.model.path, laptop.templates, laptop.solve.reuse_trials) == ("embedded", "compact", True)
+    assert (laptop.propose.batch, laptop.propose.references, laptop.propose.inputs) == (16, 2, 6)
+    assert (tiny.propose.batch, tiny.solve.trials, tiny.steps) == (2, 2, 3)
+    assert (tiny.templates, tiny.update) == (laptop.templates, laptop.update)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("override", "changed"),
+    [
+        ('kinds=["deduction"]', lambda c: c.kinds == (Kind.DEDUCTION,)),
+        ('kinds=["deduction", "abduction"]', lambda c: c.kinds == (Kind.DEDUCTION, Kind.ABDUCTION)),
+        ("propose.references=0", lambda c: c.propose.references == 0),
+        ('train_roles=["solve"]', lambda c: c.train_roles == (Role.SOLVE,)),
+        (
+            "preset=reference",
+            lambda c: (c.reward.scale, c.estimator.propose, c.estimator.solve)
+            == ("reference", "trr++_token", "trr++_token"),
+        ),
+    ],
+)  # fmt: skip
+def test_each_ablation_is_one_setting(name: str, override: str, changed: Callable[[Config], bool]) -> None:
+    assert not changed(load(name))
+    assert changed(load(name, [override]))
+
+
+# --- layers -------------------------------------------------------------------------------------------------
+
+
+def test_later_wins(recipe: Callable[..., str]) -> None:
+    recipe('base = "paper"\nsteps = 7\n[solve]\ntrials = 3\ntries = 5\n', "below.toml")
+    top = recipe('base = "below.toml"\n[solve]\ntrials = 4\n')
+    config = load(top, ["solve.lam=2"])
+    assert (config.steps, config.solve) == (7, Solve(trials=4, tries=5, lam=2.0))
+    assert config.model.path == "Qwen/Qwen2.5-7B"
+
+
+def test_a_base_is_looked_for_beside_its_recipe(recipe: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    recipe("steps = 9\n", "folder/below.toml")
+    recipe('base = "below.toml"\n', "folder/top.toml")
+    assert load(tmp_path / "folder" / "top.toml").steps == load("folder/top.toml").steps == 9
+
+
+def test_a_preset_counts_as_what_it_implies_where_it_is_said(recipe: Callable[..., str]) -> None:
+    mine = recipe('[reward]\nscale = "paper"\n[estimator]\npropose = "reinforce++"\n')
+    config = load(mine, ["preset=reference"])
+    assert (config.reward.scale, config.estimator.propose) == ("reference", "trr++_token")
+    config = load(mine, ["preset=reference", "reward.scale=paper"])
+    assert (config.reward.scale, config.estimator.propose) == ("paper", "trr++_token")
+    back = recipe('preset = "reference"\n')
+    assert load(back, ["preset=paper"]) == Config()
+
+
+def test_a_preset_gives_way_to_what_python_sets_beside_it() -> None:
+    config = Config(preset="reference", reward=Reward(learnability="variance"), estimator=Estimators(solve="trr++"))
+    assert config.reward == Reward(learnability="variance", scale="reference")
+    assert config.estimator == Estimators(propose="trr++_token", solve="trr++")
+    assert set(PRESETS) == set(words(Config, "preset"))
+
+
+@pytest.mark.parametrize(
+    ("override", "same"),
+    [
+        ("model.path=./m", 'model.path="./m"'),
+        ("estimator.solve=trr++", "estimator.solve='trr++'"),
+        (" solve . trials = 4 ", "solve.trials=4"),
+        ("solve={trials=4}", "solve.trials=4"),
+        ("solve.lam=2", "solve.lam=2.0"),
+        ("update.kl=-0.0", "update.kl=0"),
+        ("update.betas=[-0.0, 0.5]", "update.betas=[0, 0.5]"),
+        ("solve={}", "steps=500"),
+        ("buffer.held_out=['a\\b']", 'buffer.held_out=["a\\\\b"]'),
+    ],
+)
+def test_two_ways_to_say_the_same(override: str, same: str) -> None:
+    assert load(None, [override]).model_dump_json() == load(None, [same]).model_dump_json()
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(recipe: Callable[..., str]) -> None:
+    assert load(recipe(b"\xef\xbb\xbfsteps = 3\r\n")).steps == 3
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_json_and_toml_give_the_settings_back(name: str, recipe: Callable[..., str]) -> None:
+    config = load(name, ["model.path=\"C:\\\\é\U0001f600\\u007f\\\"\\t'#\"", "preset=reference", "reward.scale=paper"])
+    assert Config.model_validate_json(config.model_dump_json()) == config
+    written = as_toml(config)
+    assert written.isascii()
+    assert load(recipe(written)) == config
+    assert as_toml(load("mine.toml")) == written
+
+
+def test_a_written_recipe_says_what_each_setting_is_for() -> None:
+    written = as_toml(load("paper"))
+    table = tomllib.loads(written)
+    assert [name for name, value in table.items() if isinstance(value, dict)] == list(sections())
+    for place, setting in catalogue().items():
+        line = rf"^{place[-1]} = .*  # {re.escape(setting.wanted)}$"
+        assert re.search(line, written, re.MULTILINE), place
+        assert setting.meaning.split(".")[0] in written.replace("\n# ", " ")
+    assert max(map(len, written.splitlines())) <= 120
+
+
+# --- what the models promise --------------------------------------------------------------------------------
+
+UNITS = (
+    r"\b(proposals|triplets|inputs|characters|tries|tasks|weight|rounds|entries|steps|share|probability|tokens|"
+    r"coefficient|ratio|decays|step size|updates|norm|pi_learner / pi_sampler|threads|lanes|seconds|MiB|bytes|"
+    r"random choice|divided)\b"
+)
+
+
+def test_every_setting_says_what_it_is_for_and_numbers_in_what_unit() -> None:
+    for place, setting in catalogue().items():
+        assert re.fullmatch(r"[A-Zn`l].*\.", setting.meaning, re.DOTALL), dotted(place)
+        if "number" in setting.wanted:
+            assert re.search(UNITS, setting.meaning, re.IGNORECASE), dotted(place)
+    assert all(meaning.endswith(".") for meaning in sections().values())
+
+
+def test_the_names_are_those_of_the_tables_they_name() -> None:
+    assert get_args(Estimator) == tuple(advantages.ESTIMATORS)
+    assert {name for name, row in advantages.ESTIMATORS.items() if row.per_prompt} == PER_PROMPT
+    assert words(Estimators, "propose") == words(Estimators, "solve") == get_args(Estimator)
+    assert words(Reward, "learnability") == tuple(rewards.FORMS)
+    assert words(Reward, "scale") == tuple(rewards.SCALES)
+    assert set(words(Config, "templates")) == {path.name for path in TEMPLATES.iterdir() if path.is_dir()}
+
+
+def test_equal_settings_give_equal_json() -> None:
+    zeros = Update(kl=-0.0, betas=(-0.0, 0.5)), Update(kl=0, betas=(0, 0.5))
+    assert zeros[0] == zeros[1]
+    assert zeros[0].model_dump_json() == zeros[1].model_dump_json()

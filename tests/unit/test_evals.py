@@ -1,0 +1,122 @@
+"""Marks and intervals: hand-computed numbers, the pairing of differences, and suites that are read and answered."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from absolute_zero.chance import Chance
+from absolute_zero.evals.statistics import Interval, Marks, difference, interval, pass_at, table
+from absolute_zero.evals.triplets import evaluate, read_suite, write_suite
+from absolute_zero.executor import Sandbox
+from absolute_zero.policy.scripted import Apprentice
+from absolute_zero.types import Job, Kind, Problem, Sampling, UserError
+from worlds import says, settings, watched, world
+
+LINE = "def f(x):\n    return x * 3 + 4"
+SUITE = [
+    Problem(Kind.DEDUCTION, LINE, (("2", "10"),)),
+    Problem(Kind.ABDUCTION, LINE, (("2", "10"),)),
+    Problem(Kind.INDUCTION, LINE, (("1", "7"), ("2", "10"), ("3", "13"), ("4", "16")), "A line."),
+]
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(workers=1, minimum_level="weak") as made:
+        yield made
+
+
+def test_pass_at_k_by_hand() -> None:
+    # 8 tries, 2 right: of the 70 ways to choose 4, C(6, 4) = 15 have none right.
+    assert pass_at(4, 8, 2) == pytest.approx(55 / 70)
+    assert [pass_at(8, 8, right) for right in (0, 1, 8)] == [0, 1, 1]
+    for wrong in ((0, 8, 1), (9, 8, 1), (1, 8, 9)):
+        with pytest.raises(ValueError, match="pass@"):
+            pass_at(*wrong)
+
+
+def test_a_table_by_hand() -> None:
+    marks = [
+        Marks(Kind.DEDUCTION, 4, 8, True),
+        Marks(Kind.DEDUCTION, 0, 8, False),
+        Marks(Kind.ABDUCTION, 8, 8, True),
+        Marks(Kind.ABDUCTION, 3, 6, None),  # two tries and the greedy one were lost with the machine
+    ]
+    found = table(marks)
+    assert list(found) == ["deduction", "abduction", "mean"]
+    assert {name: found["deduction"][name].value for name in found["deduction"]} == {
+        "t1": 0.25, "greedy": 0.5, "pass8": 0.5,
+    }  # fmt: skip
+    assert [found["abduction"][name].value for name in ("t1", "greedy", "pass8")] == [0.75, 1, 1]
+    assert [found["mean"][name].value for name in ("t1", "greedy", "pass8")] == [0.5, 0.75, 0.75]
+
+
+def test_intervals_cover_and_shrink_with_more_tasks() -> None:
+    few, many = interval([[0.0, 1.0] * 20]), interval([[0.0, 1.0] * 500])
+    # The standard error of 40 coin flips is 0.5 / sqrt(40) = 0.079, of 1,000 it is 0.0158; 1.96 of them each way.
+    assert few.low == pytest.approx(0.5 - 1.96 * 0.079, abs=0.03)
+    assert many.high == pytest.approx(0.5 + 1.96 * 0.0158, abs=0.006)
+    assert math.isnan(interval([]).value)
+    assert math.isnan(interval([[1.0], []]).low)
+
+
+def test_differences_are_paired_by_task() -> None:
+    """Tasks differ much from each other and each gains 1/8: unpaired, the interval would be wide."""
+    before = [Marks(Kind.DEDUCTION, right, 8, False) for right in (0, 7) * 50]
+    after = [Marks(Kind.DEDUCTION, right + 1, 8, False) for right in (0, 7) * 50]
+    found = difference(before, after)["deduction"]
+    assert found["t1"] == Interval(1 / 8, 1 / 8, 1 / 8)
+    assert found["greedy"] == Interval(0, 0, 0)
+    with pytest.raises(ValueError, match="same tasks"):
+        difference(before, after[1:])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_an_interval_holds_its_value_and_stays_in_the_range(values: list[float]) -> None:
+    found = interval([values])
+    assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
+    assert found == interval([values])
+
+
+def test_a_suite_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "suite.jsonl"
+    write_suite(path, SUITE)
+    entries = read_suite(path)
+    assert [entry.problem for entry in entries] == SUITE
+    assert [entry.id for entry in entries] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("line", ["[]", "{", '{"kind": "guess"}', '{"kind": "deduction", "program": "", "pairs": [1]}'])
+def test_a_line_that_is_no_task_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "suite.jsonl"
+    write_suite(path, SUITE[:1])
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(UserError, match=r"suite.jsonl:2: not a task"):
+        read_suite(path)
+    with pytest.raises(UserError, match="cannot read"):
+        read_suite(tmp_path / "none")
+
+
+def marks(sandbox: Sandbox, tmp_path: Path, script: Apprentice | None, fails: bool = False) -> list[Marks]:
+    write_suite(tmp_path / "suite.jsonl", SUITE)
+    seen = watched(sandbox, script or says("no"))
+    if fails:
+
+        def lost(job: Job) -> bool:
+            return True
+
+        seen.fails = lost
+    return evaluate(world(seen, settings()), read_suite(tmp_path / "suite.jsonl"), Sampling(), Chance(0))
+
+
+def test_marks_of_who_knows_who_guesses_and_who_is_lost(sandbox: Sandbox, tmp_path: Path) -> None:
+    able = Apprentice()
+    able.state = dict.fromkeys(able.state, 50.0)
+    assert [(m.right, m.tries, m.greedy) for m in marks(sandbox, tmp_path, able)] == [(8, 8, True)] * 3
+    assert [(m.right, m.tries, m.greedy) for m in marks(sandbox, tmp_path, None)] == [(0, 8, False)] * 3
+    lost = marks(sandbox, tmp_path, able, fails=True)
+    assert [(m.right, m.tries, m.greedy) for m in lost] == [(8, 8, True), (0, 0, None), (0, 0, None)]

@@ -1,0 +1,26 @@
+"""Our side of the policy's benchmark makes a step of the size it is asked for."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import tiny_models
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_step(tmp_path: Path) -> None:
+    tiny_models.model("llama").save_pretrained(tmp_path)
+    tiny_models.tokenizer().save_pretrained(tmp_path)
+    sizes = {"prompts": 3, "tries": 2, "prompt-tokens": 10, "new-tokens": 5, "micro": 4}
+    command = [sys.executable, str(ROOT / "benchmarks" / "policy_sides.py"), "ours", f"--model={tmp_path}"]
+    command += [f"--{name}={size}" for name, size in sizes.items()]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, input="\n\n", capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr
+    ready, *steps = map(json.loads, done.stdout.splitlines())
+    assert ready == {"ready": True}
+    assert [step["tokens"] for step in steps] == [3 * 2 * 5] * 2
+    assert all(step["seen"]["tokens"] == 30 and step["rest"][0] > 0 for step in steps)

@@ -1,0 +1,306 @@
+"""The run database: what its rows are, what is read from them, and which journal it keeps where."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from absolute_zero.store import Checkpoint, Flag, Keep, Refused, Score, Store
+from absolute_zero.store.database import PAGE
+from absolute_zero.store.files import file_system
+from absolute_zero.store.rows import KEYS
+from absolute_zero.types import Completion, Judgement, Kind, Problem, Role, Standing, Step
+from steps import bare, entry, refused, rollout
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with Store.open(path) as store:
+        yield store
+
+
+# --- what is kept -------------------------------------------------------------------------------------------
+
+
+def test_rows_of_a_step(store: Store) -> None:
+    """Every table, by hand."""
+    rollouts = (
+        rollout(Role.PROPOSE, item=4),
+        rollout(item=0, attempt=0, task=1),
+        rollout(item=0, attempt=1, task=1, standing=Standing.FAILED),
+        rollout(item=0, attempt=2, task=1, standing=Standing.VOID),
+        rollout(item=0, attempt=3, task=1, standing=Standing.MALFORMED),
+    )
+    rulings = (refused("import", "os"), refused("constant", ""), refused("import", "re"), refused("import", "abc"))
+    store.set_run("seed", "7")
+    store.commit(
+        Step(1, rulings, (entry(1, 1),), rollouts, {"not": 1.0}),
+        {"reward": 0.1, "nothing": math.nan, "much": -math.inf, "small": -0.0},
+        {"wall": 2.5},
+        Checkpoint("c0ffee", "checkpoints/1"),
+        scores=[Score("code", "humaneval", 0.5, 0.25, math.nan, 164)],
+        flags=[Flag("stuck", "first"), Flag("stuck", "again")],
+    )
+    earned = "0.875, 0.125, -1.5"
+    answer = "'2</answer>', 'a line'"
+    assert list(store.dump(clocks=True)) == [
+        "run ['seed', '7']",
+        "steps [1, 1]",
+        "entries [1, 1, 'deduction', 'normal 1', 'key 1', 'behaviour 1', 8, 3, '[0,7]', 'def f(x):\\n    return x', "
+        '\'[["1","1"],["2","2"]]\', \'the same\']',
+        "tries [1, 1, 3, 1]",
+        "prompts [1, 0, 'prompt 4']",
+        "prompts [1, 1, 'prompt 0']",
+        f"rollouts [1, 0, 'propose', 'deduction', 4, 0, 0, 3, 0, 'passed', 1.0, '', {earned}, 0, {answer}]",
+        f"rollouts [1, 1, 'solve', 'deduction', 0, 0, 1, 3, 0, 'passed', 1.0, '', {earned}, 1, {answer}]",
+        f"rollouts [1, 2, 'solve', 'deduction', 0, 1, 1, 3, 0, 'failed', 1.0, 'wrong', {earned}, 1, {answer}]",
+        f"rollouts [1, 3, 'solve', 'deduction', 0, 2, 1, 3, 0, 'void', 1.0, 'wrong', None, 0.125, -1.5, 1, {answer}]",
+        f"rollouts [1, 4, 'solve', 'deduction', 0, 3, 1, 3, 0, 'malformed', 1.0, 'wrong', {earned}, 1, {answer}]",
+        "refusals [1, 'abduction', 'failed', 'constant', 1, '[\"\"]']",
+        "refusals [1, 'abduction', 'failed', 'import', 3, '[\"os\",\"re\"]']",
+        "metrics [1, 'much', -inf]",
+        "metrics [1, 'nothing', None]",
+        "metrics [1, 'reward', 0.1]",
+        "metrics [1, 'small', -0.0]",
+        "evals [1, 'code', 'humaneval', 0.5, 0.25, None, 164]",
+        "flags [1, 0, 'stuck', 'first']",
+        "flags [1, 1, 'stuck', 'again']",
+        "checkpoints [1, 'c0ffee']",
+        "clocks [1, 'checkpoint folder', 'checkpoints/1']",
+        "clocks [1, 'wall', 2.5]",
+    ]
+    assert [line for line in store.dump() if line.startswith("clocks")] == []
+
+
+def test_what_was_kept_is_read(store: Store) -> None:
+    solved = replace(rollout(task=1), completion=Completion("it was c", (1, 2), (-0.5, -0.5), cut=True))
+    store.commit(Step(-1, (refused("import", "os", standing=Standing.VOID),), (), ()), {})
+    store.commit(
+        Step(3, (), (entry(1, 3), entry(2, 3, Kind.INDUCTION)), (solved,)),
+        {"b": math.nan, "a": 0.1},
+        {"wall": 2.0},
+        Checkpoint("c0ffee", "checkpoints/3"),
+        scores=[Score("code", "mbpp", 0.5, 0.25, 0.75, 10)],
+        flags=[Flag("stuck")],
+    )
+    store.commit(bare(4, 3), {"a": 0.2}, {}, Checkpoint("decaf", "checkpoints/4"))
+    assert store.last_step() == 4
+    assert list(store.entries()) == [entry(1, 3), entry(2, 3, Kind.INDUCTION), entry(3, 4)]
+    assert list(store.entries(after=2)) == [entry(3, 4)]
+    assert list(store.fingerprints()) == [
+        (Kind.DEDUCTION, "normal 1", "key 1", "behaviour 1"),
+        (Kind.INDUCTION, "normal 2", "key 2", "behaviour 2"),
+        (Kind.DEDUCTION, "normal 3", "key 3", "behaviour 3"),
+    ]
+    [kept] = store.rollouts(3)
+    assert kept.rollout == replace(solved, completion=Completion("it was c", (), (), cut=True))
+    assert (kept.tokens, kept.whole) == (2, True)
+    [without] = store.rollouts(3, texts=False)
+    untold = replace(solved.judgement, detail="")
+    assert without.rollout == replace(solved, prompt="", completion=Completion("", (), (), cut=True), judgement=untold)
+    assert (without.tokens, without.whole) == (2, True)
+    assert store.rollouts(4) == []
+    assert store.tries() == [(3, 1, 1, 1)]
+    assert store.tries(after=3) == []
+    assert store.refusals() == [(-1, Refused(Kind.ABDUCTION, Standing.VOID, "import", 1, ("os",)))]
+    assert store.refusals(after=-1) == []
+    assert [(number, name) for number, name, _ in store.metrics()] == [(3, "a"), (3, "b"), (4, "a")]
+    assert math.isnan(store.metrics()[1][2])
+    assert store.metrics(after=3) == [(4, "a", 0.2)]
+    assert store.clocks() == [(3, "wall", 2.0)]
+    assert store.scores() == [(3, Score("code", "mbpp", 0.5, 0.25, 0.75, 10))]
+    assert store.flags() == [(3, Flag("stuck"))]
+    assert store.checkpoints() == [
+        (4, Checkpoint("decaf", "checkpoints/4")),
+        (3, Checkpoint("c0ffee", "checkpoints/3")),
+    ]
+
+
+def test_what_sqlite_and_json_would_bend(store: Store) -> None:
+    """Halves of a character side by side, NULs, the sign of zero, the smallest float, numbers that are whole."""
+    text = "\ud83d\ude00\0\udfff"
+    assert len(text) == 4
+    task = replace(entry(1, 1), problem=Problem(Kind.INDUCTION, text, ((text, "\0"),), text), normal=text)
+    odd = replace(rollout(), prompt=text, judgement=Judgement(Standing.FAILED, -0.0, text, text))
+    odd = replace(odd, reward=-0.0, weight=5e-324, advantage=math.inf)
+    store.commit(Step(1, (refused(text, text),), (task,), (odd,)), {text: 1, "-": -0.0, "big": 1e300, "whole": 2**60})
+    assert list(store.entries()) == [task]
+    assert list(store.fingerprints()) == [(Kind.INDUCTION, text, "key 1", "behaviour 1")]
+    [kept] = store.rollouts(1)
+    assert repr(kept.rollout) == repr(replace(odd, completion=Completion("2</answer>", (), ())))
+    assert [(it.reason, it.examples) for _, it in store.refusals()] == [(text, (text,))]
+    values = {name: value for _, name, value in store.metrics()}
+    assert repr(sorted(values.items())) == repr([("-", -0.0), ("big", 1e300), ("whole", 2.0**60), (text, 1.0)])
+
+
+def test_an_empty_run(store: Store) -> None:
+    assert store.last_step() is None
+    assert store.run("seed") is None
+    assert list(store.entries()) == list(store.dump(clocks=True)) == store.checkpoints() == []
+
+
+def test_facts_of_the_run(store: Store) -> None:
+    store.set_run("config", "{}")
+    store.set_run("config", '{"seed": "\ud800\0"}')
+    assert store.run("config") == '{"seed": "\ud800\0"}'
+
+
+def keeping(path: Path, rollouts: Keep, made: Step) -> list[str]:
+    """The dump of a run of one step; every response is read, too."""
+    with Store.open(path, rollouts) as store:
+        store.commit(made, {})
+        assert len(store.rollouts(made.number)) == len(made.rollouts)
+        return list(store.dump())
+
+
+def test_without_texts_the_numbers_stay(tmp_path: Path) -> None:
+    made = Step(1, (), (entry(1, 1),), (rollout(task=1), rollout(attempt=1, task=1, standing=Standing.FAILED)))
+    kept = keeping(tmp_path / "all.db", "all", made)
+    left = keeping(tmp_path / "none.db", "none", made)
+    assert [line for line in kept if line not in left] == [
+        "prompts [1, 0, 'prompt 0']",
+        *(line for line in kept if line.startswith("rollouts")),
+    ]
+    assert "tries [1, 1, 2, 1]" in left
+    with Store.read(tmp_path / "none.db") as store:
+        kept = store.rollouts(1)[1]
+    blank = Completion("", (), ())
+    judged = Judgement(Standing.FAILED, 1.0, "wrong")
+    assert kept.rollout == replace(made.rollouts[1], prompt="", completion=blank, judgement=judged)
+    assert (kept.tokens, kept.whole) == (3, False)
+
+
+def test_a_sample_keeps_whole_groups(tmp_path: Path) -> None:
+    """4 tries of 800 prompts: the binomial's deviation is 6.8 around 50, so 20 to 80 is far out."""
+    made = Step(1, (), (), tuple(rollout(item=item, attempt=k) for item in range(800) for k in range(4)))
+    with Store.open(tmp_path / "1.db", "sample") as store:
+        store.commit(made, {})
+        store.commit(replace(made, number=2), {})
+        first, second = (
+            {(it.rollout.item, it.rollout.attempt) for it in store.rollouts(number) if it.whole} for number in (1, 2)
+        )
+        assert all(it.rollout.completion.text == "2</answer>" for it in store.rollouts(1) if it.whole)
+    items = {item for item, _ in first}
+    assert len(first) == 4 * len(items)
+    assert 20 < len(items) < 80
+    assert items != {item for item, _ in second}
+    again = keeping(tmp_path / "2.db", "sample", made)
+    assert sum(line.startswith("prompts") for line in again) == len(items)
+
+
+def test_entries_are_read_page_by_page(store: Store) -> None:
+    """A reader that stopped half-way holds nothing: the writer goes on, and what it adds is read as well."""
+    store.commit(bare(1, *range(1, 2 * PAGE + 1)), {})
+    pages: list[str] = []
+    store._database.set_trace_callback(lambda query: pages.append(query) if "FROM entries" in query else None)
+    reading = store.entries()
+    assert next(reading).id == 1
+    assert len(pages) == 1
+    store.commit(bare(2, 2 * PAGE + 1), {})
+    assert [it.id for it in reading] == list(range(2, 2 * PAGE + 2))
+    assert len(pages) == 4
+
+
+def test_rewind(store: Store) -> None:
+    for number, ids in [(-1, (1, 2)), (0, ()), (1, (3,)), (4, (4,))]:
+        store.commit(
+            Step(number, (refused("import", "os"),), bare(number, *ids).entries, (rollout(task=1),)),
+            {"a": 1.0},
+            {"wall": 1.0},
+            Checkpoint("c0ffee", "folder"),
+            scores=[Score("code", "mbpp", 0.5, 0.25, 0.75, 10)],
+            flags=[Flag("stuck")],
+        )
+    store.set_run("seed", "7")
+    before = list(store.dump(clocks=True))
+    store.rewind(4)
+    assert list(store.dump(clocks=True)) == before
+    store.rewind(0)
+    assert store.last_step() == 0
+    assert [it.id for it in store.entries()] == [1, 2]
+    tables = [line.split(" ")[0] for line in store.dump(clocks=True)]
+    per_step = "steps tries prompts rollouts refusals metrics evals flags checkpoints".split()
+    assert {name: tables.count(name) for name in KEYS} == {
+        "run": 1, "entries": 2, **dict.fromkeys(per_step, 2), "clocks": 4,
+    }  # fmt: skip
+    store.commit(bare(1, 3), {})
+    store.rewind(-5)
+    assert list(store.dump(clocks=True)) == ["run ['seed', '7']"]
+    store.commit(bare(1, 1), {})
+
+
+def test_rows_are_added_at_the_right_edge(store: Store) -> None:
+    """No index but primary keys, and those begin with what only grows: a million rows make no insert slower."""
+    for table, key in KEYS.items():
+        columns = store._database.execute(f"PRAGMA table_info({table})").fetchall()
+        assert ", ".join(column[1] for column in sorted(columns, key=lambda it: it[5]) if column[5]) == key
+        assert table == "run" or key.split(", ")[0] in ("step", "id")
+        assert {index[3] for index in store._database.execute(f"PRAGMA index_list({table})")} <= {"pk"}
+    [(tables,)] = store._database.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'")
+    assert tables == len(KEYS)
+
+
+# --- where it lies -----------------------------------------------------------------------------------------
+
+MOUNTS = """\
+21 1 0:20 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+22 21 0:21 / /proc rw - proc proc rw
+31 30 0:31 / /home/me/fast rw - xfs /dev/nvme0n1 rw
+30 21 0:30 / /home rw shared:5 master:3 - nfs4 server:/home rw,vers=4.2
+32 21 0:32 / /mnt/two\\040words rw - cifs //server/share rw
+33 21 0:33 / /data rw - ext4 /dev/sdb rw
+34 33 0:34 / /data rw - fuse.sshfs me@server: rw
+cut short
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/runs/1", "ext4"),
+        ("/home", "nfs4"),
+        ("/home/you/run", "nfs4"),
+        ("/homes/run", "ext4"),
+        ("/home/me/fast/run", "xfs"),
+        ("/mnt/two words/run", "cifs"),
+        ("/data/run", "fuse.sshfs"),
+    ],
+)
+def test_file_system(folder: str, kind: str) -> None:
+    assert file_system(Path(folder), MOUNTS) == kind
+    assert file_system(Path(folder), "") == ""
+
+
+@pytest.mark.parametrize("kind", "nfs4 cifs smb3 lustre gpfs fuse.sshfs fuse 9p ceph beegfs whatever-comes".split())
+def test_a_shared_file_system_gets_a_rollback_journal(tmp_path: Path, path: Path, kind: str) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"21 1 0:20 / / rw - {kind} server:/home rw\n")
+    Store.open(path).close()  # made on a local disk, and copied
+    with Store.open(path, mounts=mounts) as store:
+        assert store.journal == "delete"
+        assert kind in store.note
+        assert "\n" not in store.note
+        assert store._database.execute("PRAGMA synchronous").fetchall() == [(3,)]  # EXTRA
+        store.commit(bare(1, 1), {})
+        assert not Path(f"{path}-wal").exists()
+        with Store.read(path) as reader:
+            assert (reader.last_step(), reader.journal) == (1, "delete")
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "tmpfs", "overlay", None])
+def test_a_local_disk_gets_a_write_ahead_log(tmp_path: Path, path: Path, kind: str | None) -> None:
+    mounts = tmp_path / "mountinfo"
+    if kind:
+        mounts.write_text(f"21 1 0:20 / / rw - {kind} /dev/sda1 rw\n")
+    with Store.open(path, mounts=mounts) as store:
+        assert (store.journal, store.note) == ("wal", "")
+        assert store._database.execute("PRAGMA synchronous").fetchall() == [(2,)]  # FULL
+        store.commit(bare(1, 1), {})
+        assert Path(f"{path}-wal").stat().st_size > 0
