@@ -54,8 +54,8 @@ class Settings:
     """Width of the layers between attentions."""
     batch: int = 96
     """Documents per step."""
-    rows: int = 12
-    """Documents that go through the model together; with a batch sorted by length, few rows mean little padding."""
+    rows: int = 16
+    """Documents that go through the model together."""
     learning_rate: float = 3e-3
     """Of AdamW; Muon's is larger by `muon`."""
     muon: float = 5.0
