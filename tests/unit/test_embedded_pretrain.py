@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from absolute_zero.embedded.documents import document
+from absolute_zero.embedded.forward import losses
 from absolute_zero.embedded.held_out import HeldOut, read_held_out
-from absolute_zero.embedded.pretrain import Settings, pretrain
+from absolute_zero.embedded.pretrain import Settings, new_model, pretrain
 from absolute_zero.embedded.stream import Plan, batches
-from absolute_zero.embedded.tokenizer import train_tokenizer
+from absolute_zero.embedded.tokenizer import load_tokenizer, train_tokenizer
 from absolute_zero.novelty import normal_form
 from absolute_zero.types import UserError
 
@@ -125,3 +126,23 @@ def test_held_out_shapes_are_seen_through_layout() -> None:
 def test_settings_that_cannot_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError):
         Settings(**wrong)
+
+
+def test_the_forward_pass_is_the_models_own(tokenizer: Path) -> None:
+    torch.manual_seed(1)
+    words = load_tokenizer(tokenizer)
+    model = new_model(len(words), Settings(tokens=1, **TINY), words)
+    texts = [one.prompt + one.response for one in (document(6, number)[0] for number in range(5))]
+    documents: list[list[int]] = [words.encode(text) for text in texts]
+    got = losses(model, documents, torch.float32)
+    got.sum().backward()
+    gradients = {name: weight.grad.clone() for name, weight in model.named_parameters()}
+    model.zero_grad()
+    expected: list[torch.Tensor] = []
+    for tokens in documents:
+        ids = torch.tensor([tokens])
+        expected.append(torch.nn.functional.cross_entropy(model(ids).logits[0, :-1], ids[0, 1:], reduction="none"))
+    torch.testing.assert_close(got, torch.cat(expected), rtol=1e-4, atol=1e-5)
+    torch.cat(expected).sum().backward()
+    for name, weight in model.named_parameters():
+        torch.testing.assert_close(gradients[name], weight.grad, rtol=1e-3, atol=1e-4)

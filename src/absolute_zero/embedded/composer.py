@@ -261,8 +261,6 @@ class Composer:
         if found is None:
             return None
         names, source = found
-        for name in names:
-            scope.taken.add(name.name)
         items = [Name(name.name, name.sort) for name in names]
         sort = dice.weighed(_GATHERED)
         over = {read for part in source.parts for read in names_in(part)}
@@ -278,6 +276,7 @@ class Composer:
         block = self._round(name, items, lines - 3 > 0)
         del scope.names[outside:]
         if block is None:
+            scope.taken.difference_update(item.name for item in items)
             return None
         if name not in scope.names:
             scope.add(name)

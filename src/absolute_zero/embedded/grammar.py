@@ -80,9 +80,10 @@ class Scope:
     def fresh(self, sort: Sort, item: bool = False) -> Name:
         """A name that is not taken yet, for a variable of this sort."""
         free = [name for name in NAMES[sort] if name not in self.taken]
-        if not free:
-            again = [f"{name}{count}" for count in (2, 3) for name in NAMES[sort]]
-            free = [name for name in again if name not in self.taken]
+        count = 1
+        while not free:
+            count += 1
+            free = [f"{name}{count}" for name in NAMES[sort] if f"{name}{count}" not in self.taken]
         name = Name(self.dice.pick(free), sort, item)
         self.taken.add(name.name)
         return name

@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any, Final, final
 
 import torch
-from torch import Tensor
-from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from absolute_zero.embedded.documents import documents
+from absolute_zero.embedded.forward import losses
 from absolute_zero.embedded.stream import Batch, Plan, Row, batches
 from absolute_zero.embedded.tokenizer import load_tokenizer, train_tokenizer
 from absolute_zero.types import UserError
@@ -31,8 +30,6 @@ from absolute_zero.types import UserError
 HEAD: Final = 32
 KV_HEADS: Final = 2
 POSITIONS: Final = 2048
-_PADDED: Final = 16
-"""Rows are padded to multiples of this: every new shape costs memory that is never given back (oneDNN's cache)."""
 _COLUMNS: Final = ("step", "tokens", "seconds", "loss", "learning_rate", "dropped")
 
 
@@ -57,8 +54,8 @@ class Settings:
     """Width of the layers between attentions."""
     batch: int = 96
     """Documents per step."""
-    rows: int = 12
-    """Documents that go through the model together; with a batch sorted by length, few rows mean little padding."""
+    rows: int = 16
+    """Documents that go through the model together."""
     learning_rate: float = 3e-3
     """Of AdamW; Muon's is larger by `muon`."""
     muon: float = 5.0
@@ -145,7 +142,6 @@ def new_model(vocabulary: int, settings: Settings, tokenizer: Any) -> Any:
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
-        attn_implementation="eager",  # its backward is the faster one in bfloat16 on the CPU
     )
     return LlamaForCausalLM(shape)
 
@@ -204,21 +200,9 @@ class _Run:
 
     def _backward(self, rows: Sequence[Row], total: float) -> float:
         """Add the gradients of some rows; gives their share of the loss."""
-        device = self.settings.device
-        longest = -(-max(len(row.tokens) for row in rows) // _PADDED) * _PADDED
-        ids_RT = torch.zeros(len(rows), longest, dtype=torch.long)
-        weights_RT = torch.zeros(len(rows), longest)
-        for place, row in enumerate(rows):
-            ids_RT[place, : len(row.tokens)] = torch.tensor(row.tokens)
-            weights_RT[place, : len(row.tokens)] = torch.tensor(row.weights)
-        ids_RT, weights_RT = ids_RT.to(device), weights_RT.to(device)
-        with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
-            # Padding stands behind, where causal attention never looks from what counts: no mask is needed.
-            logits_RTV: Tensor = self.model(input_ids=ids_RT, use_cache=False).logits
-        losses = functional.cross_entropy(
-            logits_RTV[:, :-1].float().flatten(0, 1), ids_RT[:, 1:].flatten(), reduction="none"
-        )
-        loss = (losses * weights_RT[:, 1:].flatten()).sum() / total
+        each = losses(self.model, [row.tokens for row in rows], torch.bfloat16)
+        weights = torch.tensor([weight for row in rows for weight in row.weights[1:]], device=each.device)
+        loss = (each * weights).sum() / total
         loss.backward()
         return float(loss.detach())
 
