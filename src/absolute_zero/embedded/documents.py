@@ -69,8 +69,8 @@ class Document:
 
 
 _FORMS: Final[Table[tuple[Role, Kind]]] = Table([
-    ((Role.SOLVE, Kind.DEDUCTION), 30), ((Role.SOLVE, Kind.ABDUCTION), 25), ((Role.SOLVE, Kind.INDUCTION), 17),
-    ((Role.PROPOSE, Kind.DEDUCTION), 9), ((Role.PROPOSE, Kind.ABDUCTION), 8), ((Role.PROPOSE, Kind.INDUCTION), 11),
+    ((Role.SOLVE, Kind.DEDUCTION), 28), ((Role.SOLVE, Kind.ABDUCTION), 21), ((Role.SOLVE, Kind.INDUCTION), 25),
+    ((Role.PROPOSE, Kind.DEDUCTION), 8), ((Role.PROPOSE, Kind.ABDUCTION), 8), ((Role.PROPOSE, Kind.INDUCTION), 10),
 ])  # fmt: skip
 _REFERENCES: Final = Table([(0, 12.0), (1, 42.0), (2, 26.0), (3, 20.0)])
 _INPUTS: Final = Table([(4, 7.0), (6, 86.0), (8, 7.0)])

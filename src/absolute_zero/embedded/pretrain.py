@@ -14,17 +14,20 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, final
 
 import torch
+from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from absolute_zero.embedded.documents import documents
 from absolute_zero.embedded.forward import losses
 from absolute_zero.embedded.stream import Batch, Plan, Row, batches
 from absolute_zero.embedded.tokenizer import load_tokenizer, train_tokenizer
+from absolute_zero.policy import hardware
 from absolute_zero.types import UserError
 
 HEAD: Final = 32
@@ -44,18 +47,18 @@ class Settings:
     """Wall time of training."""
     seed: int = 0
     threads: int = 1
-    """OpenMP threads; a second one pays on an idle machine only."""
+    """Micro-batches that are computed side by side, each on a thread of its own. Of no effect on the result."""
     workers: int = 1
     """Processes that draw documents; 0 draws them in between."""
     device: str = "cpu"
-    hidden: int = 256
-    layers: int = 8
-    feed: int = 704
+    hidden: int = 192
+    layers: int = 6
+    feed: int = 512
     """Width of the layers between attentions."""
     batch: int = 96
     """Documents per step."""
-    rows: int = 16
-    """Documents that go through the model together."""
+    tokens_per_batch: int = 1500
+    """Tokens that go through the model together."""
     learning_rate: float = 3e-3
     """Of AdamW; Muon's is larger by `muon`."""
     muon: float = 5.0
@@ -94,7 +97,7 @@ def pretrain(folder: Path, settings: Settings, *, resume: bool = False, say: Say
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists() and not resume:
         raise UserError(f"{folder} holds a run already: go on with it (--resume), or choose another folder")
-    torch.set_num_threads(settings.threads)
+    torch.set_num_threads(1)
     torch.manual_seed(settings.seed)
     tokenizer = _tokenizer(folder, settings.seed)
     model = new_model(len(tokenizer), settings, tokenizer).to(settings.device)
@@ -146,6 +149,19 @@ def new_model(vocabulary: int, settings: Settings, tokenizer: Any) -> Any:
     return LlamaForCausalLM(shape)
 
 
+def micro_batches(rows: Sequence[Row], budget: int) -> list[list[Row]]:
+    """Rows, the longest first, in groups of at most so many tokens (or of one row that is longer)."""
+    cut: list[list[Row]] = []
+    room = 0
+    for row in reversed(rows):
+        if not cut or len(row.tokens) > room:
+            cut.append([])
+            room = budget
+        cut[-1].append(row)
+        room -= len(row.tokens)
+    return cut
+
+
 @final
 class _Run:
     """One run: a model, its optimisers, and where it is."""
@@ -184,9 +200,12 @@ class _Run:
             for group in optimiser.param_groups:
                 group["lr"] = peak * rate
         total = sum(sum(row.weights[1:]) for row in batch.rows)
+        jobs = [partial(self._gradients, rows, total) for rows in micro_batches(batch.rows, settings.tokens_per_batch)]
         loss = 0.0
-        for start in range(0, len(batch.rows), settings.rows):
-            loss += self._backward(batch.rows[start : start + settings.rows], total)
+        for share, gradients in hardware.run(jobs, settings.threads):
+            loss += share
+            for parameter, gradient in zip(self.model.parameters(), gradients, strict=True):
+                parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser, _ in self.optimisers:
             optimiser.step()
@@ -198,13 +217,12 @@ class _Run:
         self._recent.append(loss)
         self._report(rate)
 
-    def _backward(self, rows: Sequence[Row], total: float) -> float:
-        """Add the gradients of some rows; gives their share of the loss."""
+    def _gradients(self, rows: Sequence[Row], total: float) -> tuple[float, Sequence[Tensor]]:
+        """Some rows' share of the loss, and of the gradients."""
         each = losses(self.model, [row.tokens for row in rows], torch.bfloat16)
         weights = torch.tensor([weight for row in rows for weight in row.weights[1:]], device=each.device)
         loss = (each * weights).sum() / total
-        loss.backward()
-        return float(loss.detach())
+        return float(loss.detach()), torch.autograd.grad(loss, list(self.model.parameters()))
 
     def _report(self, rate: float) -> None:
         now = time.monotonic()
