@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final, Self, final
 
 from absolute_zero import selfplay
-from absolute_zero.buffer import held_out
+from absolute_zero.buffer import Buffer, held_out
 from absolute_zero.chance import Chance
 from absolute_zero.config import Config
 from absolute_zero.evals.triplets import suite_files
@@ -62,14 +62,7 @@ class Run:
     @classmethod
     def resume(cls, folder: Path) -> Self:
         """The run in this folder. Raises UserError if there is none, it is damaged, or somebody works in it."""
-        try:
-            text = (folder / CONFIG).read_text(encoding="utf-8")
-            cfg = Config.model_validate_json(text)
-        except OSError as error:
-            raise UserError(f"{folder} is no run folder ({CONFIG}: {error.strerror}): name one under runs/") from None
-        except ValueError:
-            raise UserError(f"{folder / CONFIG} is not the settings of this version: take it from a copy") from None
-        return cls._open(folder, cfg)
+        return cls._open(folder, settings_of(folder))
 
     @classmethod
     def _open(cls, folder: Path, cfg: Config) -> Self:
@@ -121,6 +114,31 @@ class Run:
         for place in (self.folder / CHECKPOINTS).iterdir():
             if f"{CHECKPOINTS}/{place.name}" not in keep:
                 shutil.rmtree(place, ignore_errors=True)
+
+
+def settings_of(folder: Path) -> Config:
+    """What a run was begun with. Raises UserError if the folder holds no run, or one of another version."""
+    try:
+        return Config.model_validate_json((folder / CONFIG).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{folder} is no run folder ({CONFIG}: {error.strerror}): name one under runs/") from None
+    except ValueError:
+        raise UserError(f"{folder / CONFIG} is not the settings of this version: take it from a copy") from None
+
+
+def newest(folder: Path) -> tuple[int, Path]:
+    """Step and folder of the newest whole checkpoint, whoever works in the run. Raises UserError if there is none."""
+    with Store.read(folder / DATABASE) as store:
+        for step, checkpoint in store.checkpoints():
+            if _whole(folder / checkpoint.folder, checkpoint.digest):
+                return step, folder / checkpoint.folder
+    raise UserError(f"{folder} has no whole checkpoint yet: wait for one, or name a model's folder")
+
+
+def remembered(folder: Path, cfg: Config) -> Buffer:
+    """What a run has accepted so far, whoever works in it."""
+    with Store.read(folder / DATABASE) as store:
+        return Buffer.fold(store.entries(), cfg)
 
 
 # --- a run from one end to the other ------------------------------------------------------------------------

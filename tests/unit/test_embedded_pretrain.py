@@ -16,7 +16,9 @@ from absolute_zero.embedded.tokenizer import load_tokenizer, train_tokenizer
 from absolute_zero.novelty import normal_form
 from absolute_zero.types import UserError
 
-TINY: dict[str, Any] = {"hidden": 64, "layers": 1, "feed": 64, "batch": 8, "tokens_per_batch": 400, "workers": 0, "seed": 5}
+TINY: dict[str, Any] = {
+    "hidden": 64, "layers": 1, "feed": 64, "batch": 8, "tokens_per_batch": 400, "workers": 0, "seed": 5,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import typer
 from typer.main import get_command
 
 from absolute_zero import __version__
-from absolute_zero.types import AbsoluteZeroError, Job, Refusal, Result, SandboxError, UserError, Verdict
+from absolute_zero.types import AbsoluteZeroError, Job, Kind, Refusal, Result, SandboxError, UserError, Verdict
 
 if TYPE_CHECKING:
     from absolute_zero.executor import Sandbox
@@ -216,6 +216,74 @@ def execute(
         [outcome] = sandbox.run([job])
     _show_results(inputs, outcome.results, as_json)
     raise typer.Exit(0 if outcome.ok else 1)
+
+
+_Model = Annotated[str, typer.Argument(metavar="RUN_OR_MODEL", help="A run's folder, a model's, or `embedded`.")]
+_Settings = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings over the recipe's, for a model.")
+]
+_Recipe = Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="Settings for a model; a run has its own.")]
+
+
+@app.command("eval")
+def evaluate(
+    model: _Model,
+    settings: _Settings = None,
+    recipe: _Recipe = "laptop",
+    data: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="JSONL of tasks, or CRUXEval, instead. Repeatable.")
+    ] = None,
+    tasks: Annotated[int, typer.Option(min=1, help="At most so many tasks per kind and suite.")] = 1_000_000,
+    temperature: Annotated[
+        list[float] | None, typer.Option(min=0.01, max=10, help="Of the eight tries. Repeatable; 1 unless told.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Measure a model on held-out tasks: greedy, pass@1 and pass@8, with 95 % intervals over tasks."""
+    from absolute_zero.cli.measuring import measure
+
+    measure(model, settings or (), recipe, data or (), tasks, temperature or (1.0,), as_json)
+
+
+@app.command()
+def play(
+    model: _Model,
+    settings: _Settings = None,
+    recipe: _Recipe = "laptop",
+    kind: Annotated[list[Kind] | None, typer.Option(help="Propose a task of this kind. Repeatable.")] = None,
+    program: Annotated[str, typer.Option(metavar="FILE", help="Python source that defines f; - reads stdin.")] = "",
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", metavar="ARGUMENTS", help="Arguments of f, as literals. Repeatable.")
+    ] = None,
+    outputs: Annotated[
+        list[str] | None, typer.Option("--output", metavar="VALUE", help="What f gives, as a literal. Repeatable.")
+    ] = None,
+    message: Annotated[str, typer.Option(help="Beside pairs: what the program is about.")] = "",
+    tries: Annotated[int, typer.Option(min=1, max=1000, help="Answers to the task you give.")] = 1,
+    temperature: Annotated[float, typer.Option(min=0, max=10, help="0 is greedy.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other draws.")] = 0,
+) -> None:
+    """Ask a model and see its thought, its answer and the verdict.
+
+    Without a task, it proposes one of each kind and tries it. With --program and --input it says the output, with
+    --program and --output an input, and with pairs of --input and --output the program.
+    """
+    from dataclasses import replace
+
+    from absolute_zero.cli import playing
+    from absolute_zero.cli.opened import opened
+
+    given = bool(program or inputs or outputs)
+    if given and kind:
+        raise UserError("--kind is for proposals: the task you give has its kind already")
+    with opened(model, recipe, settings or ()) as found:
+        how = replace(found.cfg.sampling.drawing, temperature=temperature)
+        if given:
+            source = _read(program).strip() if program else ""
+            problem = playing.problem_of(found, source, inputs or (), outputs or (), message)
+            playing.solve(found, problem, tries, how, seed)
+        else:
+            playing.propose(found, kind or list(found.world.tasks), how, seed)
 
 
 @app.command()

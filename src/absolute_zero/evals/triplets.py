@@ -1,7 +1,9 @@
 """Held-out tasks of the three kinds, and a policy's marks on them.
 
 A suite is a JSONL file, one task a line: `{"kind": ..., "program": ..., "pairs": [[input, output], ...], "message":
-...}`. It is posed, answered and judged by `selfplay.solve`, as in training; nothing of it is stored in a buffer.
+...}`. A line of CRUXEval (arXiv 2401.03065), `{"code": ..., "input": ..., "output": ...}`, is two tasks: its output
+prediction is deduction, and its input prediction abduction. Tasks are posed, answered and judged by `selfplay.solve`,
+as in training; nothing of them is stored in a buffer.
 """
 
 import json
@@ -17,6 +19,7 @@ from absolute_zero.evals.statistics import Marks
 from absolute_zero.ports import World
 from absolute_zero.selfplay import solve
 from absolute_zero.types import Entry, Kind, Problem, Rollout, Sampling, Standing, UserError
+from absolute_zero.values import Unreadable, Unwritable, canonical, read
 
 TRIES: Final = 8
 """Tries per task at temperature 1: enough for pass@8."""
@@ -27,14 +30,17 @@ SUITES: Final = files("absolute_zero.evals") / "suites"
 
 
 def suites(tasks: int) -> dict[str, list[Entry]]:
-    """The first so many tasks of each kind, by suite."""
-    found: dict[str, list[Entry]] = {}
-    for path in suite_files():
-        entries, counts = read_suite(path), Counter[Kind]()
-        for entry in entries:
-            counts[entry.problem.kind] += 1
-            if counts[entry.problem.kind] <= tasks:
-                found.setdefault(path.stem, []).append(entry)
+    """The first so many tasks of each kind, by suite of the package."""
+    return {path.stem: first(read_suite(path), tasks) for path in suite_files()}
+
+
+def first(entries: Iterable[Entry], tasks: int) -> list[Entry]:
+    """The first so many tasks of each kind."""
+    counts, found = Counter[Kind](), list[Entry]()
+    for entry in entries:
+        counts[entry.problem.kind] += 1
+        if counts[entry.problem.kind] <= tasks:
+            found.append(entry)
     return found
 
 
@@ -54,13 +60,20 @@ def read_suite(path: Path) -> list[Entry]:
     entries: list[Entry] = []
     for number, line in enumerate(lines, 1):
         try:
-            row: dict[str, Any] = json.loads(line)
-            pairs = tuple((str(given), str(output)) for given, output in row["pairs"])
-            problem = Problem(Kind(row["kind"]), str(row["program"]), pairs, str(row.get("message", "")))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path}:{number}: not a task ({error}); give kind, program and pairs") from None
-        entries.append(Entry(number, problem))
+            problems = _problems(json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError, Unreadable, Unwritable) as error:
+            wanted = "give kind, program and pairs, or code, input and output"
+            raise UserError(f"{path}:{number}: not a task ({error}); {wanted}") from None
+        entries += [Entry(len(entries) + more, problem) for more, problem in enumerate(problems, 1)]
     return entries
+
+
+def _problems(row: dict[str, Any]) -> list[Problem]:
+    if "code" in row:
+        pair = (str(row["input"]), canonical(read(row["output"])))  # some inputs are expressions: shown, not read
+        return [Problem(kind, str(row["code"]), (pair,)) for kind in (Kind.DEDUCTION, Kind.ABDUCTION)]
+    pairs = tuple((str(given), str(output)) for given, output in row["pairs"])
+    return [Problem(Kind(row["kind"]), str(row["program"]), pairs, str(row.get("message", "")))]
 
 
 def write_suite(path: Path, problems: Iterable[Problem]) -> None:
@@ -71,22 +84,24 @@ def write_suite(path: Path, problems: Iterable[Problem]) -> None:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def evaluate(world: World, entries: Sequence[Entry], how: Sampling, chance: Chance) -> list[Marks]:
+def evaluate(world: World, entries: Sequence[Entry], how: Sampling, chance: Chance, greedy: bool = True) -> list[Marks]:
     """Marks for each task: eight tries as `how` says, and a greedy one. Tasks of kinds that are not played are left
-    out, so compare only what the same world has answered."""
+    out, so compare only what the same world has answered. A prompt that is too long for the model counts as wrong."""
     played = [entry for entry in entries if entry.problem.kind in world.tasks]
     tried = solve(played, TRIES, world, how, chance.at("tries"))
-    greedy = solve(played, 1, world, replace(how, temperature=0.0, top_p=1.0), chance.at("greedy"))
+    surest = replace(how, temperature=0.0, top_p=1.0)
+    sure = solve(played if greedy else (), 1, world, surest, chance.at("greedy")) or [list[Rollout]()] * len(played)
     marks: list[Marks] = []
-    for entry, tries, [first] in zip(played, tried, greedy, strict=True):
-        judged = [rollout for rollout in tries if not _void(rollout)]
-        best = None if _void(first) else _right(first)
-        marks.append(Marks(entry.problem.kind, sum(map(_right, judged)), len(judged), best))
+    for entry, tries, one in zip(played, tried, sure, strict=True):
+        judged = [rollout for rollout in tries if not _lost(rollout)]
+        best = [_right(rollout) for rollout in one if not _lost(rollout)]
+        marks.append(Marks(entry.problem.kind, sum(map(_right, judged)), len(judged), best[0] if best else None))
     return marks
 
 
-def _void(rollout: Rollout) -> bool:
-    return rollout.judgement.standing is Standing.VOID
+def _lost(rollout: Rollout) -> bool:
+    """Answered, and not judged: the machine failed."""
+    return rollout.judgement.standing is Standing.VOID and bool(rollout.completion.tokens)
 
 
 def _right(rollout: Rollout) -> bool:

@@ -7,9 +7,11 @@ a UserError of one line. Does not write atomically: its caller gives an empty fo
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging import CRITICAL, getLogger
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from absolute_zero.types import UserError
 
 STATE = "learner.safetensors"
 REFERENCE = "reference"
+HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -47,19 +50,22 @@ def _readable(path: str | Path) -> Generator[None]:
 
 
 @contextmanager
-def _without_bars() -> Generator[None]:
-    """Our folders are written and read at once, in the middle of somebody's screen."""
-    shown = logging.is_progress_bar_enabled()
+def _quietly() -> Generator[None]:
+    """Our folders are written and read at once, in the middle of somebody's screen; what fails is one line of ours."""
+    shown, hub = logging.is_progress_bar_enabled(), getLogger("huggingface_hub")
+    level = hub.level
     logging.disable_progress_bar()
+    hub.setLevel(CRITICAL)
     try:
         yield
     finally:
+        hub.setLevel(level)
         if shown:
             logging.enable_progress_bar()
 
 
 def _model(path: str | Path) -> Any:
-    with _without_bars():
+    with _quietly():
         opened: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, output_loading_info=True)
     model, loaded = opened
     if missing := sorted(loaded["missing_keys"]):  # transformers would go on with random numbers there
@@ -69,7 +75,7 @@ def _model(path: str | Path) -> Any:
 
 def open_model(path: str | Path) -> tuple[Any, Any]:
     """Model (in float32) and tokenizer of a folder in Hugging Face's format, or of a name on its hub."""
-    if isinstance(path, Path) and not path.is_dir():
+    if not Path(path).is_dir() and (isinstance(path, Path) or not HUB_NAME.fullmatch(path)):
         raise UserError(f"cannot open the model {str(path)!r}: there is no such folder")
     with _readable(path):
         return _model(path), AutoTokenizer.from_pretrained(path)
@@ -98,7 +104,7 @@ def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
     if not path.is_dir() or any(path.iterdir()):
         raise UserError(f"cannot save into {str(path)!r}: it has to be an empty folder")
     try:
-        with _without_bars():
+        with _quietly():
             model.save_pretrained(path)
             tokenizer.save_pretrained(path)
             if learner.reference is not None:

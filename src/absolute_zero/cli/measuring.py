@@ -1,0 +1,71 @@
+"""`azr eval`: how good a model is on tasks that it never trained on, with intervals.
+
+Asks, answers and judges through `selfplay.solve`, as training does. Writes nothing.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from absolute_zero.chance import Chance
+from absolute_zero.cli.opened import Opened, opened
+from absolute_zero.evals.statistics import Interval, table
+from absolute_zero.evals.triplets import evaluate, first, read_suite, suite_files
+from absolute_zero.types import Entry
+
+Found = dict[str, dict[str, Any]]
+"""By kind and `mean`: `n`, `greedy`, and `pass1` and `pass8` by temperature."""
+
+
+def measure(
+    source: str, settings: Sequence[str], recipe: str, data: Sequence[Path], tasks: int,
+    temperatures: Sequence[float], as_json: bool,
+) -> None:  # fmt: skip
+    """Print the marks of a model on suites: those in the package, or those in files."""
+    suites = {path.stem: first(read_suite(path), tasks) for path in data or suite_files()}
+    console = Console()
+    with opened(source, recipe, settings) as model:
+        if not as_json:
+            level = getattr(model.world.executor, "level", "unknown")
+            console.print(Text(f"model {model.name}   sandbox {level}   seed {model.cfg.seed}"), soft_wrap=True)
+        found = {name: _marks(model, name, entries, temperatures) for name, entries in suites.items()}
+    if as_json:
+        print(json.dumps({"model": model.name, "seed": model.cfg.seed, "suites": found}))
+        return
+    for name, rows in found.items():
+        console.print(_shown(name, rows))
+
+
+def _marks(model: Opened, name: str, entries: Sequence[Entry], temperatures: Sequence[float]) -> Found:
+    # The draws of `azr train` when it measures, so that the numbers are the same.
+    chance = Chance(model.cfg.seed).at("suite", name)
+    found: Found = {}
+    for place, temperature in enumerate(temperatures):
+        how = replace(model.cfg.sampling.drawing, temperature=temperature)
+        marks = evaluate(model.world, entries, how, chance, greedy=place == 0)
+        asked = Counter(str(mark.kind) for mark in marks)
+        for kind, metrics in table(marks).items():
+            row = found.setdefault(kind, {"n": asked[kind] or len(marks), "greedy": metrics["greedy"], "pass1": {}})
+            row["pass1"][f"{temperature:g}"] = metrics["t1"]
+            row.setdefault("pass8", {})[f"{temperature:g}"] = metrics["pass8"]
+    return found
+
+
+def _shown(name: str, rows: Mapping[str, Mapping[str, Any]]) -> Table:
+    shown = Table(f"{name}, %".replace("[", r"\["), "n", "drawn", "pass@1", "pass@8", box=None, pad_edge=False)
+    for kind, row in rows.items():
+        shown.add_row(kind, str(row["n"]), "greedy", _cell(row["greedy"]), "")
+        for temperature, one in row["pass1"].items():
+            shown.add_row("", "", f"T={temperature}", _cell(one), _cell(row["pass8"][temperature]))
+    return shown
+
+
+def _cell(found: Interval) -> str:
+    return f"{100 * found.value:.1f} [{100 * found.low:.1f}, {100 * found.high:.1f}]"

@@ -1,0 +1,44 @@
+"""Which model a command is about: a run's newest checkpoint, or any model with the settings of a recipe."""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from absolute_zero.buffer import Buffer
+from absolute_zero.config import Config, load
+from absolute_zero.ports import World
+from absolute_zero.run import newest, remembered, settings_of, world_of
+from absolute_zero.types import UserError
+
+
+class Opened(NamedTuple):
+    """A model that can be asked."""
+
+    cfg: Config
+    world: World
+    buffer: Buffer
+    """Of a run: what it has accepted. Else empty, but for the zero triplet."""
+    name: str
+
+
+@contextmanager
+def opened(source: str, recipe: str, settings: Sequence[str]) -> Generator[Opened]:
+    """The model of a run's folder, which may be at work, or of a path, under a recipe's settings.
+
+    Raises UserError for settings beside a run, which has its own, and for a run without a checkpoint.
+    """
+    folder = Path(source)
+    if not (folder / "run.db").exists():
+        cfg = load(recipe, [*settings, f"model.path={source}"])
+        with world_of(cfg) as world:
+            yield Opened(cfg, world, Buffer(cfg), source)
+        return
+    if settings:
+        raise UserError(f"{source} is a run and has its own settings: give none beside it, or name a model's folder")
+    cfg = settings_of(folder)
+    step, place = newest(folder)
+    buffer = remembered(folder, cfg)
+    with world_of(cfg) as world:
+        world.policy.load(place)
+        yield Opened(cfg, world, buffer, f"{source} at step {step}")
