@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
+from absolute_zero.chance import Chance
 from absolute_zero.types import Kind, Role
 
 EPSILON = 1e-6
@@ -159,8 +160,12 @@ ESTIMATORS: Mapping[str, Estimator] = {
 }
 
 
-def advantages(samples: Sequence[Earned], estimators: Mapping[Role, str]) -> list[float]:
+def advantages(
+    samples: Sequence[Earned], estimators: Mapping[Role, str], shuffled: Chance | None = None
+) -> list[float]:
     """The advantage of every sample, in the samples' order; `estimators` names one of ESTIMATORS per role.
+
+    With `shuffled`, a control: those of each role and kind are dealt anew among the samples that are trained on.
 
     Roles with the same estimator share its pools: `reinforce++` for both is one baseline for both. Raises
     ValueError for an unknown or missing estimator, for a sample that is not finite (or over BOUND, or with
@@ -184,6 +189,19 @@ def advantages(samples: Sequence[Earned], estimators: Mapping[Role, str]) -> lis
         gained = ESTIMATORS[name].formula([s.reward for s in pool], [s.weight for s in pool], [s.tokens for s in pool])
         for place, value in zip(places, gained, strict=True):
             found[place] = value
+    return found if shuffled is None else _dealt(samples, found, shuffled)
+
+
+def _dealt(samples: Sequence[Earned], gained: Sequence[float], chance: Chance) -> list[float]:
+    pools: dict[tuple[Role, Kind], list[int]] = {}
+    for place, sample in enumerate(samples):
+        if sample.weight > 0:
+            pools.setdefault((sample.role, sample.kind), []).append(place)
+    found = list(gained)
+    for (role, kind), places in pools.items():
+        order = chance.at(role, kind).choose(len(places), len(places))
+        for place, other in zip(places, order, strict=True):
+            found[place] = gained[places[other]]
     return found
 
 

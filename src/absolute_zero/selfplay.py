@@ -54,7 +54,7 @@ def step(number: int, world: World, buffer: Buffer, cfg: Config) -> Step:
     chosen = choose_practice(fresh, buffer, cfg, chance)
     practice = solve(chosen, cfg.solve.tries, world, sampling, chance, first=len(fresh))
     reused, unused = (flat(trials), []) if cfg.solve.reuse_trials else ([], flat(trials))
-    credited = credit([*pay_proposals(rulings, fresh, cfg), *reused, *flat(practice)], cfg)
+    credited = credit([*pay_proposals(rulings, fresh, cfg), *reused, *flat(practice)], cfg, chance)
     stats = world.policy.update(samples(credited))
     return Step(number, tuple(rulings), tuple(fresh), (*credited, *unused), stats)
 
@@ -180,11 +180,11 @@ def pay_proposals(rulings: Sequence[Ruling], fresh: Sequence[Entry], cfg: Config
     return paid
 
 
-def credit(rollouts: Sequence[Rollout], cfg: Config) -> list[Rollout]:
+def credit(rollouts: Sequence[Rollout], cfg: Config, chance: Chance) -> list[Rollout]:
     """Rewards, weights, and advantages: against one baseline per role and kind (TRR++), or as the settings say.
 
     Weight 1 for a proposal, lambda / tries of its task for a solution; 0 for what leaves the batch: void ones, those
-    of a role that is not trained, and lone tries under an estimator that compares tries.
+    of a role that is not trained, and lone tries under an estimator that compares tries. `chance` deals a control.
     """
     scales = rewards.SCALES[cfg.reward.scale]
     pay = [rewards.composite(r.judgement.standing, r.judgement.score, scales[r.role]) for r in rollouts]
@@ -198,7 +198,7 @@ def credit(rollouts: Sequence[Rollout], cfg: Config) -> list[Rollout]:
     names = {Role.PROPOSE: cfg.estimator.propose, Role.SOLVE: cfg.estimator.solve}
     for place in sampled_once(earned, names):
         earned[place] = replace(earned[place], weight=0.0)
-    gained = advantages(earned, names)
+    gained = advantages(earned, names, chance.at("shuffled") if cfg.estimator.shuffled else None)
     return [
         replace(r, reward=reward, weight=e.weight, advantage=advantage)
         for r, reward, e, advantage in zip(rollouts, pay, earned, gained, strict=True)

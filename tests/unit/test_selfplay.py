@@ -172,7 +172,7 @@ def test_credit_by_hand() -> None:
         rollout(Role.SOLVE, 1, 0, Standing.PASSED, 1.0),
         rollout(Role.SOLVE, 1, 1, Standing.VOID),
     ]
-    paid = selfplay.credit(given, settings(solve={"lam": 2.0}))
+    paid = selfplay.credit(given, settings(solve={"lam": 2.0}), Chance(0))
     assert [r.reward for r in paid] == [0.75, -0.5, -1.0, 1.0, -0.5, 1.0, None]
     assert [r.weight for r in paid] == [1, 1, 1, 1, 1, 2, 0]
     expected = [1.358731, -0.339683, -1.019048, 0.577349, -1.732048, 0.577349, 0.0]
@@ -187,7 +187,7 @@ def test_a_lone_survivor_leaves_the_batch_where_tries_are_compared() -> None:
         rollout(Role.SOLVE, 1, 0, Standing.PASSED, 1.0),
         rollout(Role.SOLVE, 1, 1, Standing.FAILED),
     ]
-    paid = selfplay.credit(given, settings(solve={"tries": 2}, estimator={"solve": "dr_grpo"}))
+    paid = selfplay.credit(given, settings(solve={"tries": 2}, estimator={"solve": "dr_grpo"}), Chance(0))
     assert [r.weight for r in paid] == [0, 0, 1 / 2, 1 / 2]
     assert [r.advantage for r in paid] == [0, 0, 0.75, -0.75]
 
@@ -337,3 +337,20 @@ def test_held_out_programs_leave_the_batch(seen: Watched) -> None:
     hit = [r.made for r in rulings if isinstance(r.made, Judgement) and r.made.reason == "held_out"]
     assert hit
     assert all(made.standing is Standing.VOID for made in hit)
+
+
+def test_as_a_control_advantages_are_dealt_anew_within_role_and_kind() -> None:
+    given = [
+        rollout(role, item, 0, Standing.PASSED, score)
+        for role, scores in ((Role.PROPOSE, (0.1, 0.2, 0.3, 0.4, 0.9)), (Role.SOLVE, (1.0, 0.0, 1.0, 0.0, 0.0)))
+        for item, score in enumerate(scores)
+    ]
+    fair = selfplay.credit(given, settings(), Chance(0))
+    dealt = selfplay.credit(given, settings(estimator={"shuffled": True}), Chance(0))
+    for role in Role:
+        one, other = ([r.advantage for r in paid if r.role is role] for paid in (fair, dealt))
+        assert one != other
+        assert sorted(one) == sorted(other)
+    assert [(r.reward, r.weight) for r in fair] == [(r.reward, r.weight) for r in dealt]
+    assert dealt == selfplay.credit(given, settings(estimator={"shuffled": True}), Chance(0))
+    assert dealt != selfplay.credit(given, settings(estimator={"shuffled": True}), Chance(1))

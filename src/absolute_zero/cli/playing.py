@@ -45,7 +45,7 @@ def propose(model: Opened, kinds: Sequence[Kind], how: Sampling, seed: int) -> N
     entries = [ruling.made for ruling in rulings if isinstance(ruling.made, Entry)]
     trials = selfplay.solve(entries, cfg.solve.trials, world, how, chance)
     fresh = [selfplay.tried(entry, tries) for entry, tries in zip(entries, trials, strict=True)]
-    paid = selfplay.credit(selfplay.pay_proposals(rulings, fresh, cfg), cfg)
+    paid = selfplay.credit(selfplay.pay_proposals(rulings, fresh, cfg), cfg, chance)
     known = {entry.id: (entry, tries) for entry, tries in zip(fresh, trials, strict=True)}
     for ruling, rollout in zip(rulings, paid, strict=True):
         _show(console, rollout.role, rollout.kind, rollout.prompt, rollout.completion)

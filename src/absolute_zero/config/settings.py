@@ -119,6 +119,8 @@ class Estimators(Section):
     """Of proposals. They are sampled once each, so it cannot be one that compares the tries of a prompt."""
     solve: Estimator = "trr++"
     """Of solutions. grpo, dr_grpo and rloo compare the tries of one task, and need solve.tries of 2 or more."""
+    shuffled: Flag = False
+    """A control: advantages are dealt anew within each role and kind. A run with it must not get better."""
 
 
 class SamplingSection(Section):
