@@ -111,3 +111,12 @@ def test_near_misses_are_near(cases: list[Case]) -> None:
         assert len(arguments) == len(case.pairs[0].arguments)
         assert written(case.pairs[0].arguments) == case.pairs[0].given, "the original is left as it was"
     assert changed > 0.7 * COUNT
+
+
+def test_a_generator_gets_brackets_where_it_needs_them() -> None:
+    case = find_case(dice(6939))
+    assert case.text.endswith("min(ch.replace('e', ch) for ch in w)")
+    near = [near_program(case.program, dice(number)) for number in range(40)]
+    written_ = {program.write() for program in near if program is not None}
+    assert any(text.endswith("min([ch.replace('e', ch) for ch in w], key=len)") for text in written_)
+    assert all(guard(text) is None for text in written_)

@@ -55,7 +55,8 @@ _VARIABLE: Final[dict[Sort, float]] = {
 }  # fmt: skip
 """How often a leaf is a variable where there is one."""
 
-_BARE: Final = frozenset(("sum({0})", "max({0})", "min({0})", "any({0})", "all({0})", "{0}.join({1})"))
+BARE: Final = frozenset(("sum({0})", "max({0})", "min({0})", "any({0})", "all({0})", "{0}.join({1})"))
+"""Operations in which a generator may stand without brackets."""
 _REPEATING: Final = frozenset(("{0} + {1}", "{0} * {1}", "({0}, {1})", "[{0}, {1}]"))
 """Operations that mean something on one operand twice."""
 _TABLES: Final = {result: Table([(row, row.weight) for row in rows]) for result, rows in BY_RESULT.items()}
@@ -178,7 +179,7 @@ class Expressions:
                 part = self._operand(operand, depth - 1)
             if part is None or (place and self._repeats(part, parts[-1]) and row.text not in _REPEATING):
                 return None
-            if row.text in _BARE and isinstance(part, Each) and part.form == "list":
+            if row.text in BARE and isinstance(part, Each) and part.form == "list":
                 part = replace(part, form="bare")
             parts.append(part)
         if all(type(part) is Literal for part in parts):

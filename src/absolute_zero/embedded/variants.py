@@ -5,10 +5,13 @@ Standard library.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from absolute_zero.embedded.dice import Dice
+from absolute_zero.embedded.grammar import BARE
 from absolute_zero.embedded.inputs import ARGUMENTS, CONSTANTS, word
+from absolute_zero.embedded.items import Each
 from absolute_zero.embedded.operations import OPERATIONS, Operation, Sort
 from absolute_zero.embedded.program import Function, Program
 from absolute_zero.embedded.statements import Block, Statement, Update
@@ -119,4 +122,11 @@ class _Change:
             return Literal(fresh if fresh != node.constant else CONSTANTS[node.sort](dice), node.sort)
         assert isinstance(node, Apply)
         like = [row for row in _LIKE[node.operation.result, node.operation.operands] if row is not node.operation]
-        return Apply(dice.pick(like), node.parts)
+        row = dice.pick(like)
+        parts = node.parts if row.text in BARE else [_bracketed(part) for part in node.parts]
+        return Apply(row, parts)
+
+
+def _bracketed(node: Expr) -> Expr:
+    """A generator only goes without brackets as the sole argument of some calls."""
+    return replace(node, form="list") if isinstance(node, Each) and node.form == "bare" else node
