@@ -18,7 +18,7 @@ import os
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -44,32 +44,38 @@ KEPT: Final = 2
 class Run:
     """An open run. Make one with `begin` or `resume`, as a context manager."""
 
-    def __init__(self, folder: Path, cfg: Config, store: Store, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, cfg: Config, store: Store, never: Set[str], stack: ExitStack) -> None:
         self.folder, self.cfg, self.store = folder, cfg, store
+        self.never = never
+        """Digests of the programs that never enter a buffer: those of the settings, and of the suites."""
         self._stack = stack
 
     @classmethod
     def begin(cls, cfg: Config, root: Path, name: str | None = None) -> Self:
-        """A new folder under `root`: `name`, or the next number. Raises UserError if it is there, or cannot be made."""
+        """A new folder under `root`: `name`, or the next number. Raises UserError if it is there, or cannot be made,
+        and for held-out files that cannot be read. Relative paths in the settings are taken from here, for good."""
+        cfg = _anchored(cfg)
+        never = _never(cfg)
         with explained(root):
             root.mkdir(parents=True, exist_ok=True)
             folder = _new(root, name)
             (folder / CHECKPOINTS).mkdir()
             write(folder / CONFIG, cfg.model_dump_json(indent=2) + "\n")
             _point(root / LATEST, folder.name)
-        return cls._open(folder, cfg)
+        return cls._open(folder, cfg, never)
 
     @classmethod
     def resume(cls, folder: Path) -> Self:
         """The run in this folder. Raises UserError if there is none, it is damaged, or somebody works in it."""
-        return cls._open(folder, settings_of(folder))
+        cfg = settings_of(folder)
+        return cls._open(folder, cfg, _never(cfg))
 
     @classmethod
-    def _open(cls, folder: Path, cfg: Config) -> Self:
+    def _open(cls, folder: Path, cfg: Config, never: Set[str]) -> Self:
         with ExitStack() as stack:
             stack.enter_context(locked(folder))
             store = stack.enter_context(Store.open(folder / DATABASE, cfg.store.rollouts))
-            return cls(folder, cfg, store, stack.pop_all())
+            return cls(folder, cfg, store, never, stack.pop_all())
 
     def __enter__(self) -> Self:
         return self
@@ -162,8 +168,7 @@ def play(run: Run, world: World, stopping: Callable[[], bool] = lambda: False) -
             checkpoint = run.save(world.policy, done)
         return Beside(checkpoint, base, timed.clocks(done))
 
-    never = held_out([*cfg.buffer.held_out, *map(str, suite_files())])
-    for done in selfplay.train(timed.world, run.store, cfg, never, keep):
+    for done in selfplay.train(timed.world, run.store, cfg, run.never, keep):
         if done.number in saved:
             run.prune()
         yield done
@@ -292,6 +297,19 @@ def locked(folder: Path) -> Generator[None]:
         except BlockingIOError:
             raise UserError(f"another process works in {folder}: wait for it, or begin another run") from None
         yield
+
+
+def _never(cfg: Config) -> Set[str]:
+    return held_out([*cfg.buffer.held_out, *map(str, suite_files())])
+
+
+def _anchored(cfg: Config) -> Config:
+    """The settings with files and folders by their whole paths: a run goes on from wherever it is resumed."""
+    model = cfg.model
+    if Path(model.path).is_dir():
+        model = model.model_copy(update={"path": str(Path(model.path).resolve())})
+    held = tuple(str(Path(path).resolve()) for path in cfg.buffer.held_out)
+    return cfg.model_copy(update={"model": model, "buffer": cfg.buffer.model_copy(update={"held_out": held})})
 
 
 def _new(root: Path, name: str | None) -> Path:

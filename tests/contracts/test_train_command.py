@@ -123,3 +123,11 @@ def test_a_mistake_is_one_line(tmp_path: Path, arguments: list[str], said: str) 
     assert err.startswith("azr: ")
     assert err.count("\n") == 1
     assert said in err
+    assert not (tmp_path / "runs" / "001").exists()
+
+
+def test_a_run_goes_on_from_another_folder(tmp_path: Path) -> None:
+    (tmp_path / "mine.jsonl").write_text('{"program": "def f(x):\\n    return x * 7"}\n')
+    assert azr(tmp_path, *TOY, "buffer.held_out=['mine.jsonl']")[0] == 0
+    code, _, err = azr(tmp_path / "runs", "--resume", "001")
+    assert (code, err) == (0, "")
