@@ -36,6 +36,8 @@ from absolute_zero.tasks import make_tasks
 from absolute_zero.types import Completion, Job, Outcome, Sample, Sampling, Step, UserError
 
 CONFIG, DATABASE, CHECKPOINTS, LOCK, LATEST = "config.json", "run.db", "checkpoints", "lock", "latest"
+WEIGHTS: Final = Path(str(files("absolute_zero"))) / "embedded" / "weights"
+"""The model in the package, a Hugging Face folder."""
 KEPT: Final = 2
 """Checkpoints that stay: the newest, and the one before in case the newest is damaged."""
 
@@ -265,10 +267,7 @@ def policy_of(cfg: Config) -> Policy:
 
     if cfg.model.path != "embedded":
         return LocalPolicy.open(cfg.model.path, cfg)
-    weights = Path(str(files("absolute_zero") / "embedded" / "weights"))
-    if not weights.is_dir():
-        raise UserError("this version has no embedded model yet: give model.path=FOLDER, or model.path=scripted")
-    return LocalPolicy.open(weights, cfg)
+    return LocalPolicy.open(WEIGHTS, cfg)
 
 
 # --- files --------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 PYTHON = [body for language, body in BLOCKS if language == "python"]
 CONSOLE = [body for language, body in BLOCKS if language == "console"]
-PROSE_AND_SHELL = re.sub(r"^```(?:python|bibtex|text)\n.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
+PROSE_AND_SHELL = re.sub(r"^```(?:python|py|bibtex|text)\n.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
 
 
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -69,3 +69,10 @@ def test_commands_named_exist(tmp_path: Path) -> None:
 def test_files_named_exist() -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)]+)\)", README)
     assert not [link for link in links if not (ROOT / link).exists()]
+
+
+def test_the_step_it_shows_is_the_source() -> None:
+    source = (ROOT / "src" / "absolute_zero" / "selfplay.py").read_text(encoding="utf-8")
+    [shown] = [body for language, body in BLOCKS if language == "py"]
+    assert shown.startswith("def step(")
+    assert f"\n\n{shown}\n" in source

@@ -292,7 +292,7 @@ def pretrain(
     tokens: Annotated[int, typer.Option(min=0, help="Budget in tokens.")] = 0,
     minutes: Annotated[float, typer.Option(min=0, help="Budget in minutes, instead.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another model.")] = 0,
-    threads: Annotated[int, typer.Option(min=1, help="OpenMP threads; a second one pays on an idle machine.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Micro-batches computed side by side.")] = 1,
     workers: Annotated[int, typer.Option(min=0, help="Processes that draw documents.")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     held_out: Annotated[

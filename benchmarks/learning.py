@@ -1,0 +1,168 @@
+"""Whether self-play teaches: `python benchmarks/learning.py --runs FOLDER`.
+
+Runs `azr train` for every seed in three arms of equal length: `trained`; `shuffled`, where advantages are dealt anew
+within role and kind; `frozen`, with learning rate 0. The last two must not gain. Each run ends with its marks on the
+held-out suites before and after; runs that are there already are not run again. Then, from the run databases: what
+became of the proposals, over proposals and not over accepted tasks. Writes everything to `docs/results/learning.json`
+and prints tables. Settings after `--` go to every run.
+"""
+
+import argparse
+import ast
+import json
+import statistics
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from executor import machine
+
+from absolute_zero.store import Store
+from absolute_zero.text import Answer, read_program, thought_and_answer
+from absolute_zero.types import Kind, Role
+
+ARMS: Mapping[str, Sequence[str]] = {
+    "trained": (),
+    "shuffled": ("estimator.shuffled=true",),
+    "frozen": ("update.learning_rate=0.0",),
+}
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+PARTS = 4
+"""The steps of a run in so many parts, to see what changes."""
+ROWS = (*map(str, Kind), "mean", "ood_mean")
+
+
+def trained(folder: Path, seed: int, settings: Sequence[str]) -> dict[str, Any]:
+    """The result of a run, made if it is not there."""
+    result = folder / "result.json"
+    if not result.exists():
+        begin = ["--runs", str(folder.parent), "--name", folder.name, f"seed={seed}", *settings]
+        command = [sys.executable, "-m", "absolute_zero.cli", "train"]
+        subprocess.run([*command, *(("--resume", str(folder)) if folder.exists() else begin)], check=True)
+    return json.loads(result.read_text())
+
+
+# --- what became of the proposals ---------------------------------------------------------------------------
+
+
+def proposals(folder: Path) -> list[dict[str, Any]]:
+    """By part of the run: valid and malformed shares, size, behaviours, reasons; per kind where it matters."""
+    with Store.read(folder / "run.db") as store:
+        last = store.last_step() or 0
+        metrics = store.metrics(0)
+        entries = [entry for entry in store.entries() if entry.step > 0]
+        refusals = store.refusals(0)
+        parts: list[dict[str, Any]] = []
+        for part in range(PARTS):
+            steps = range(last * part // PARTS + 1, last * (part + 1) // PARTS + 1)
+            count: Counter[str] = Counter()
+            for step, name, value in metrics:
+                if step in steps and name.split("/")[0] in ("proposals", "valid", "accepted"):
+                    count[name] += int(value)
+            reasons: Counter[str] = Counter()
+            for step, refused in refusals:
+                if step in steps:
+                    reasons[refused.reason] += refused.count
+            asked = sum(count[f"proposals/{kind}"] for kind in Kind)
+            sizes = [size for step in steps for size in _sizes(store, step)]
+            behaviours = {(entry.problem.kind, entry.behaviour) for entry in entries if entry.step in steps}
+            parts.append({
+                "steps": [steps.start, steps.stop - 1],
+                "valid": {str(kind): count[f"valid/{kind}"] / max(1, count[f"proposals/{kind}"]) for kind in Kind},
+                "accepted": {
+                    str(kind): count[f"accepted/{kind}"] / max(1, count[f"proposals/{kind}"]) for kind in Kind
+                },
+                "live_nodes": statistics.mean(sizes) if sizes else None,
+                "behaviours_per_100": 100 * len(behaviours) / max(1, asked),
+                "reasons_per_100": {name: 100 * n / max(1, asked) for name, n in reasons.most_common(8)},
+            })  # fmt: skip
+    return parts
+
+
+def _sizes(store: Store, step: int) -> Iterable[int]:
+    """Nodes of the programs that were proposed in a step, accepted or not, without statements of no effect."""
+    for kept in store.rollouts(step):
+        rollout = kept.rollout
+        if rollout.role is Role.PROPOSE and rollout.kind is not Kind.INDUCTION:
+            parts = thought_and_answer(rollout.completion.text, opened=True)
+            program = read_program(parts.text) if isinstance(parts, Answer) else None
+            if isinstance(program, str):
+                try:
+                    yield live_nodes(program)
+                except SyntaxError:
+                    continue
+
+
+def live_nodes(program: str) -> int:
+    """Nodes of the syntax tree that are left when assignments to names that nobody reads are gone, and theirs.
+
+    >>> live_nodes("def f(x):\\n    y = x * 2\\n    z = y\\n    return x") == live_nodes("def f(x):\\n    return x")
+    True
+    """
+    tree = ast.parse(program)
+    while True:
+        read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        idle = _Idle(read)
+        idle.visit(tree)
+        if not idle.found:
+            return sum(1 for _ in ast.walk(tree))
+
+
+class _Idle(ast.NodeTransformer):
+    """Takes out `name = ...` for names that are not read."""
+
+    def __init__(self, read: set[str]) -> None:
+        self.read = read
+        self.found = 0
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        if all(isinstance(target, ast.Name) and target.id not in self.read for target in node.targets):
+            self.found += 1
+            return None
+        return node
+
+
+# --- the study ----------------------------------------------------------------------------------------------
+
+
+def pooled(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[float]]]:
+    """The difference of every seed, by row and metric."""
+    return {
+        row: {metric: [one["difference"][row][metric][0] for one in results] for metric in ("t1", "greedy", "pass8")}
+        for row in ROWS
+        if row in results[0]["difference"]
+    }
+
+
+def main() -> None:
+    """Run what is missing, then show and write."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--out", type=Path, default=RESULTS / "learning.json")
+    parser.add_argument("settings", nargs="*", help="settings of every run, KEY=VALUE")
+    given = parser.parse_args()
+    found: dict[str, Any] = {"machine": machine(), "settings": given.settings, "arms": {}}
+    for arm in given.arms:
+        folders = {seed: given.runs / f"{arm}-{seed}" for seed in given.seeds}
+        results = [trained(folder, seed, [*given.settings, *ARMS[arm]]) for seed, folder in folders.items()]
+        gains = pooled(results)
+        found["arms"][arm] = {
+            "seeds": given.seeds,
+            "gains": gains,
+            "results": results,
+            "proposals": [proposals(folder) for folder in folders.values()],
+        }
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(json.dumps(found, indent=1) + "\n")
+        for row, metrics in gains.items():
+            cells = [f"{metric} {' '.join(f'{100 * gain:+5.1f}' for gain in some)}" for metric, some in metrics.items()]
+            print(f"{arm:<9} {row:<10}", "   ".join(cells))
+
+
+if __name__ == "__main__":
+    main()
