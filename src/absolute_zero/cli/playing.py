@@ -133,7 +133,8 @@ def _show(console: Console, role: Role, kind: Kind, prompt: str, completion: Com
 def _verdict(console: Console, rollout: Rollout) -> None:
     found = rollout.judgement
     word = "right" if found.right else _SAID[found.standing]
-    _line(console, word, " ".join(filter(None, (found.reason, found.detail))), "green" if found.right else "red")
+    why = " ".join(part for part in (found.reason, found.detail) if part and part != word)
+    _line(console, word, why, "green" if found.right else "red")
 
 
 def _part(console: Console, words: str, style: str) -> None:
@@ -142,7 +143,7 @@ def _part(console: Console, words: str, style: str) -> None:
 
 
 def _line(console: Console, word: str, rest: str, style: str) -> None:
-    line = Text.assemble("=> ", (word, f"bold {style}"), "  ", _safe(rest).replace("\n", " "))
+    line = Text.assemble("=> ", (word, f"bold {style}"), f"  {_safe(rest)}".rstrip().replace("\n", " "))
     console.print(line, soft_wrap=True)
 
 
