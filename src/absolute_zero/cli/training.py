@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -59,10 +59,13 @@ class Stop:
 
         def ask(number: int, frame: FrameType | None) -> None:
             if self.code:
-                screen.close()
+                with suppress(RuntimeError):
+                    screen.close()
                 os._exit(self.code)  # at once: every process of the sandbox ends with this one
             self.code = 128 + number
-            screen.say("stopping behind this step; once more to leave at once")
+            # Not through the screen, which may be in the middle of a line: its streams take no call within a call.
+            with suppress(OSError):
+                os.write(2, b"stopping behind this step; once more to leave at once\n")
 
         before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
