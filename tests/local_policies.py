@@ -12,12 +12,12 @@ from absolute_zero.types import Sample, Sampling
 PROMPTS = ("hello <think>", "a much longer prompt it is, longer than all of the others", "x", "the middle one")
 
 
-def config(**sections: dict[str, Any]) -> Config:
+def config(**sections: Any) -> Config:
     model = {"dtype": "float32", "device": "cpu", **sections.pop("model", {})}
     return Config.model_validate({"model": model, **sections})
 
 
-def policy(name: str = "llama", **sections: dict[str, Any]) -> LocalPolicy:
+def policy(name: str = "llama", **sections: Any) -> LocalPolicy:
     return LocalPolicy(tiny_models.model(name), tiny_models.tokenizer(), config(**sections))
 
 

@@ -133,6 +133,14 @@ def test_the_reference_is_where_the_run_began(tmp_path: Path) -> None:
         made.load(tmp_path / "without")
 
 
+def test_the_learning_rate_falls_at_the_end_of_the_run() -> None:
+    """Five steps at 0.4, falling over the last two: (5 - 3) / 2, (5 - 4) / 2; behind the end 0, not less."""
+    made = policy(steps=5, update={"warmup_steps": 2, "decay_steps": 2, "learning_rate": 0.4})
+    samples = samples_of(made)
+    rates = [made.update(samples)["learning_rate"] for _ in range(7)]
+    assert rates == pytest.approx([0.2, 0.4, 0.4, 0.4, 0.2, 0.0, 0.0])
+
+
 def test_warmup_and_what_is_not_finite() -> None:
     made = policy(update={"warmup_steps": 4, "learning_rate": 0.4})
     rates = [made.update(samples_of(made, seed))["learning_rate"] for seed in range(5)]

@@ -125,11 +125,25 @@ def test_proposals_are_read_and_new(forms: dict[tuple[Role, Kind], list[Document
     assert shown_alone > 5
 
 
+def test_some_wrong_candidates_are_programs_of_their_own(made: list[Document]) -> None:
+    """Near misses share their parameters' names with the right program; a program drawn by itself seldom does."""
+    heads = {True: 0, False: 0}
+    for one in made:
+        if one.kind is Kind.INDUCTION and one.role is Role.SOLVE:
+            right = one.problem.program.splitlines()
+            for piece in one.pieces:
+                if not piece.learn:
+                    wrong = piece.text.splitlines()
+                    heads[wrong[0] == right[0] and len(wrong) == len(right)] += 1
+    assert min(heads.values()) > 0.2 * sum(heads.values()), heads
+
+
 def test_lengths(made: list[Document]) -> None:
     lengths = sorted(length(one.prompt + one.response) for one in made)
     assert lengths[-1] <= DOCUMENT
     assert lengths[COUNT // 2] < 140
-    assert lengths[int(COUNT * 0.95)] <= 256
+    responses = sorted(length(one.response) for one in made)
+    assert responses[int(COUNT * 0.98)] <= 256, "the recipe laptop cuts responses there"
     thoughts = sorted(length(answer_of(one).thought) for one in made if one.kind is Kind.DEDUCTION)
     assert thoughts[-1] <= THOUGHT
     assert thoughts[len(thoughts) // 2] < 60

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from absolute_zero.embedded.documents import document
 from absolute_zero.embedded.forward import losses
@@ -84,6 +85,24 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, tokeniz
     assert (model.config.head_dim, model.config.num_key_value_heads) == (32, 2)
     ids = AutoTokenizer.from_pretrained(finished)("solve deduction\n", return_tensors="pt")["input_ids"]
     assert model(ids).logits.shape[-1] == model.config.vocab_size
+
+
+def test_a_run_can_begin_with_a_finished_model(tmp_path: Path, tokenizer: Path) -> None:
+    def quiet(line: str) -> None: ...
+
+    finished = pretrain(begun(tmp_path / "first", tokenizer), Settings(tokens=4_000, **TINY), say=quiet)
+    second = tmp_path / "second"
+    other: dict[str, Any] = {**TINY, "seed": 6}
+    still = Settings(tokens=2_000, start=finished, learning_rate=0.0, **other)
+    again = pretrain(second, still, say=quiet)
+    assert (again / "tokenizer.json").read_text() == (finished / "tokenizer.json").read_text()
+    first, same = (load_file(folder / "model.safetensors") for folder in (finished, again))
+    assert first.keys() == same.keys()
+    for name, weight in first.items():
+        assert torch.equal(weight, same[name]), name
+    with pytest.raises(UserError, match="no-such-model"):
+        pretrain(tmp_path / "third", Settings(tokens=2_000, start=tmp_path / "no-such-model", **TINY), say=quiet)
+    assert not (tmp_path / "third").exists()
 
 
 def test_workers_draw_the_same_documents(tokenizer: Path) -> None:

@@ -295,6 +295,13 @@ def pretrain(
     threads: Annotated[int, typer.Option(min=1, help="Micro-batches computed side by side.")] = 1,
     workers: Annotated[int, typer.Option(min=0, help="Processes that draw documents.")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of a model to begin with, instead of random weights.")
+    ] = None,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Of AdamW, at its peak; Muon's is 5 times it.")] = 3e-3,
+    decay: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the budget over which the learning rate falls to 0.")
+    ] = 0.35,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="JSONL file of programs to leave out, beside the suites. Repeatable.")
     ] = None,
@@ -310,7 +317,7 @@ def pretrain(
 
     settings = Settings(
         tokens=tokens, minutes=minutes, seed=seed, threads=threads, workers=workers, device=device,
-        held_out=(*suite_files(), *(held_out or ())),
+        held_out=(*suite_files(), *(held_out or ())), start=start, learning_rate=learning_rate, decay=decay,
     )  # fmt: skip
     train(out, settings, resume=resume)
 

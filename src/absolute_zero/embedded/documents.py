@@ -15,11 +15,13 @@ of the held-out set occurs in any of them, those in prompts and thoughts among t
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from typing import Any, Final, final
 
 from absolute_zero import text
 from absolute_zero.chance import Chance
 from absolute_zero.config import Config, Propose
+from absolute_zero.embedded.author import write_program
 from absolute_zero.embedded.backward import undo
 from absolute_zero.embedded.cases import DULL, Case, Pair, find_case, pair, telling, written
 from absolute_zero.embedded.dice import Dice, Table
@@ -39,6 +41,8 @@ POOL: Final = 20_000
 IDENTITY: Final = Triplet("def f(x):\n    return x", "1", "1")
 """The zero triplet, from which self-play starts (paper section 3.3)."""
 
+Maker = Callable[[Dice, int, "Course", list[str]], "Document | None"]
+"""From dice, the seed of references, the course, and a list for the programs that occur, to a document or nothing."""
 HeldOut = Callable[[str], bool]
 """Whether a program's text may not occur."""
 
@@ -68,11 +72,29 @@ class Document:
         return "".join(piece.text for piece in self.pieces)
 
 
-_FORMS: Final[Table[tuple[Role, Kind]]] = Table([
+@final
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What documents are drawn from beside the grammar."""
+
+    forms: Table[tuple[Role, Kind]]
+    """How often each form occurs."""
+    far: float
+    """Of the wrong candidates of induction, those that are a program of their own instead of a near miss."""
+
+
+EXAM: Final = Course(Table([
     ((Role.SOLVE, Kind.DEDUCTION), 28), ((Role.SOLVE, Kind.ABDUCTION), 21), ((Role.SOLVE, Kind.INDUCTION), 25),
     ((Role.PROPOSE, Kind.DEDUCTION), 8), ((Role.PROPOSE, Kind.ABDUCTION), 8), ((Role.PROPOSE, Kind.INDUCTION), 10),
-])  # fmt: skip
+]), far=0.0)  # fmt: skip
+"""What the held-out suites are drawn with: to change it changes them."""
+LESSONS: Final = Course(Table([
+    ((Role.SOLVE, Kind.DEDUCTION), 20), ((Role.SOLVE, Kind.ABDUCTION), 24), ((Role.SOLVE, Kind.INDUCTION), 33),
+    ((Role.PROPOSE, Kind.DEDUCTION), 8), ((Role.PROPOSE, Kind.ABDUCTION), 7), ((Role.PROPOSE, Kind.INDUCTION), 8),
+]), far=0.5)  # fmt: skip
+"""What pretraining reads."""
 _REFERENCES: Final = Table([(0, 12.0), (1, 42.0), (2, 26.0), (3, 20.0)])
+_MEETINGS: Final = 40
 _INPUTS: Final = Table([(4, 7.0), (6, 86.0), (8, 7.0)])
 _TYPES: Final = {"ints": "list", "strs": "list", "pair": "tuple", "table": "dict", "size": "int", "char": "str"}
 
@@ -82,15 +104,17 @@ def _tasks(inputs: int) -> dict[Kind, Task]:
     return dict(make_tasks(Config(templates="compact", propose=Propose(inputs=inputs))))
 
 
-def document(seed: int, number: int, held_out: HeldOut | None = None) -> tuple[Document, int]:
+def document(
+    seed: int, number: int, held_out: HeldOut | None = None, course: Course = LESSONS
+) -> tuple[Document, int]:
     """Document `number`, and how many drafts of it were dropped because they held a program that is held out."""
     chance = Chance(seed).at("document", number)
     dropped = 0
     for attempt in range(1_000_000):
         dice = Dice(chance.at(attempt))
-        role, kind = Dice(chance).weighed(_FORMS)
+        role, kind = Dice(chance).weighed(course.forms)
         programs: list[str] = []
-        made = _MAKERS[role, kind](dice, seed, programs)
+        made = _MAKERS[role, kind](dice, seed, course, programs)
         if made is None:
             continue
         if held_out is not None and any(map(held_out, programs)):
@@ -101,11 +125,10 @@ def document(seed: int, number: int, held_out: HeldOut | None = None) -> tuple[D
     raise RuntimeError("the grammar gives nothing that is not held out: hold out less")
 
 
-def documents(seed: int, first: int = 0, step: int = 1, held_out: HeldOut | None = None) -> Iterator[Document]:
-    """Documents `first`, `first + step`, ... without end."""
-    while True:
-        yield document(seed, first, held_out)[0]
-        first += step
+def documents(seed: int, course: Course = LESSONS) -> Iterator[Document]:
+    """Documents 0, 1, ... without end."""
+    for number in count():
+        yield document(seed, number, course=course)[0]
 
 
 # --- solving ------------------------------------------------------------------------------------------------
@@ -117,7 +140,7 @@ def _solved(kind: Kind, problem: Problem, thought: Sequence[Piece], answer: str)
     return Document(Role.SOLVE, kind, task.pose(problem), pieces, problem)
 
 
-def _deduce(dice: Dice, seed: int, programs: list[str]) -> Document | None:
+def _deduce(dice: Dice, seed: int, course: Course, programs: list[str]) -> Document | None:
     case = find_case(dice)
     one = telling(case, dice)
     programs.append(case.text)
@@ -139,7 +162,7 @@ def _tried(program: Program, arguments: Sequence[Any], wanted: str) -> tuple[str
     return chosen, f"{broken}{rest} ? {wanted} {'yes' if right else 'no'}", right
 
 
-def _abduce(dice: Dice, seed: int, programs: list[str]) -> Document | None:
+def _abduce(dice: Dice, seed: int, course: Course, programs: list[str]) -> Document | None:
     case = find_case(dice)
     one = telling(case, dice)
     if one.output in DULL and dice.often(0.5):
@@ -168,7 +191,7 @@ def _abduce(dice: Dice, seed: int, programs: list[str]) -> Document | None:
     return _solved(Kind.ABDUCTION, problem, thought, one.given)
 
 
-def _induce(dice: Dice, seed: int, programs: list[str]) -> Document | None:
+def _induce(dice: Dice, seed: int, course: Course, programs: list[str]) -> Document | None:
     count = dice.weighed(_INPUTS)
     case = find_case(dice, wanted=count, distinct=3)
     programs.append(case.text)
@@ -176,7 +199,8 @@ def _induce(dice: Dice, seed: int, programs: list[str]) -> Document | None:
     thought: list[Piece] = []
     room = THOUGHT - 2 * length(case.text)
     for _ in range(dice.pick((0, 0, 0, 1, 1, 2)) if room > 30 else 0):
-        missed = _missed(case, shown, dice)
+        far = course.far > 0 and dice.often(course.far)
+        missed = _missed(case, shown, _far_program(case, dice) if far else near_program(case.program, dice))
         if missed is not None:
             written_, checks = missed
             programs.append(written_)
@@ -192,9 +216,20 @@ def _induce(dice: Dice, seed: int, programs: list[str]) -> Document | None:
     return _solved(Kind.INDUCTION, problem, thought, text.render_program(case.text))
 
 
-def _missed(case: Case, shown: Sequence[Pair], dice: Dice) -> tuple[str, str] | None:
-    """A program near the right one, and the checks up to the first shown pair that it does not give."""
-    program = near_program(case.program, dice)
+def _far_program(case: Case, dice: Dice) -> Program | None:
+    """A program of its own that takes the same arguments to a value of the same type; None if none is met soon."""
+    one = case.pairs[0]
+    for _ in range(_MEETINGS):
+        program = write_program(dice)
+        if program.sorts == case.program.sorts:
+            done = program.run(one.arguments)
+            if done is not None and type(done[0]) is type(one.value):
+                return program
+    return None
+
+
+def _missed(case: Case, shown: Sequence[Pair], program: Program | None) -> tuple[str, str] | None:
+    """A program, and the checks up to the first shown pair that it does not give; None if it cannot be a candidate."""
     if program is None:
         return None
     checks: list[str] = []
@@ -249,8 +284,8 @@ def _plan(case: Case, one: Pair) -> str:
     return f"{sorts} -> {type(one.value).__name__} {case.text.count(chr(10)) + 1}"
 
 
-def _propose_triplet(kind: Kind) -> Callable[[Dice, int, list[str]], Document | None]:
-    def propose(dice: Dice, seed: int, programs: list[str]) -> Document | None:
+def _propose_triplet(kind: Kind) -> Maker:
+    def propose(dice: Dice, seed: int, course: Course, programs: list[str]) -> Document | None:
         references = _references(dice, seed)
         case = find_case(dice)
         one = telling(case, dice)
@@ -265,7 +300,7 @@ def _propose_triplet(kind: Kind) -> Callable[[Dice, int, list[str]], Document | 
     return propose
 
 
-def _propose_inputs(dice: Dice, seed: int, programs: list[str]) -> Document | None:
+def _propose_inputs(dice: Dice, seed: int, course: Course, programs: list[str]) -> Document | None:
     count = dice.weighed(_INPUTS)
     case = find_case(dice, wanted=count, distinct=3)
     programs.append(case.text)
@@ -277,7 +312,7 @@ def _propose_inputs(dice: Dice, seed: int, programs: list[str]) -> Document | No
     return Document(Role.PROPOSE, Kind.INDUCTION, _tasks(count)[Kind.INDUCTION].ask([shown]), pieces, problem)
 
 
-_MAKERS: Final[dict[tuple[Role, Kind], Callable[[Dice, int, list[str]], Document | None]]] = {
+_MAKERS: Final[dict[tuple[Role, Kind], Maker]] = {
     (Role.SOLVE, Kind.DEDUCTION): _deduce,
     (Role.SOLVE, Kind.ABDUCTION): _abduce,
     (Role.SOLVE, Kind.INDUCTION): _induce,

@@ -28,6 +28,7 @@ from absolute_zero.embedded.forward import losses
 from absolute_zero.embedded.stream import Batch, Plan, Row, batches
 from absolute_zero.embedded.tokenizer import load_tokenizer, train_tokenizer
 from absolute_zero.policy import hardware
+from absolute_zero.policy.folder import open_model
 from absolute_zero.types import UserError
 
 HEAD: Final = 32
@@ -69,6 +70,8 @@ class Settings:
     prompt_weight: float = 0.1
     checkpoint_minutes: float = 5.0
     held_out: tuple[Path, ...] = ()
+    start: Path | None = None
+    """A folder with a model and its tokenizer to begin with, instead of random weights."""
 
     def __post_init__(self) -> None:
         if bool(self.tokens) == bool(self.minutes):
@@ -93,14 +96,15 @@ Say = Callable[[str], None]
 
 def pretrain(folder: Path, settings: Settings, *, resume: bool = False, say: Say = print) -> Path:
     """Train a model into a folder, and give the folder of the finished model. Raises UserError if it is in use."""
+    start = None if settings.start is None else open_model(settings.start)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists() and not resume:
         raise UserError(f"{folder} holds a run already: go on with it (--resume), or choose another folder")
     torch.set_num_threads(1)
     torch.manual_seed(settings.seed)
-    tokenizer = _tokenizer(folder, settings.seed)
-    model = new_model(len(tokenizer), settings, tokenizer).to(settings.device)
+    tokenizer = _tokenizer(folder, settings.seed, None if start is None else start[1])
+    model = (new_model(len(tokenizer), settings, tokenizer) if start is None else start[0]).to(settings.device)
     run = _Run(folder, settings, model, say)
     if checkpoint.exists():
         run.load(checkpoint)
@@ -119,13 +123,13 @@ def pretrain(folder: Path, settings: Settings, *, resume: bool = False, say: Say
     return finished
 
 
-def _tokenizer(folder: Path, seed: int) -> Any:
-    """The folder's tokenizer, trained where there is none yet, on documents of a stream of its own."""
+def _tokenizer(folder: Path, seed: int, given: Any) -> Any:
+    """The folder's tokenizer; where there is none yet, the given one, or one trained on a stream of its own."""
     place = folder / "tokenizer"
     if not (place / "tokenizer.json").exists():
         stream = documents(seed + (1 << 32))
         texts = (one.prompt + one.response for one in islice(stream, 4000))
-        train_tokenizer(texts).save_pretrained(place)
+        (train_tokenizer(texts) if given is None else given).save_pretrained(place)
     return load_tokenizer(place)
 
 

@@ -17,7 +17,7 @@ from absolute_zero.buffer import Buffer
 from absolute_zero.chance import Chance
 from absolute_zero.config import load
 from absolute_zero.embedded.dice import Dice
-from absolute_zero.embedded.documents import documents
+from absolute_zero.embedded.documents import EXAM, documents
 from absolute_zero.embedded.families import FAMILIES, draw
 from absolute_zero.evals.triplets import write_suite
 from absolute_zero.executor import Sandbox
@@ -38,7 +38,7 @@ _BATCH: Final = 64
 
 def from_grammar() -> Iterator[Proposal]:
     """Tasks as documents pose them."""
-    for one in documents(STREAM):
+    for one in documents(STREAM, EXAM):
         inputs = tuple(given for given, _ in one.problem.pairs)
         if one.role is Role.SOLVE and len(inputs) in (1, INPUTS):
             yield _proposal(one.kind, one.problem.program, inputs, one.problem.message)

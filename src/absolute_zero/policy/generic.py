@@ -73,6 +73,9 @@ class Generic:
         heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
         size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
         self.bytes_per_token = int(2 * text.num_hidden_layers * heads * size * parameter.dtype.itemsize)
+        # transformers 5.24 gave it another name, for the argument and for what comes out.
+        accepted = inspect.signature(model.forward).parameters
+        self._cache_name = "cache" if "cache" in accepted else "past_key_values"
         self._cache: Any = None
         self._mask_NT = torch.empty(0)
 
@@ -81,7 +84,7 @@ class Generic:
         ids, mask = left_padded(prompts, self.device)
         out: Any = self.model(**inputs(self.model, ids, mask, 1), use_cache=True)
         rows = torch.arange(len(prompts), device=self.device).repeat_interleave(torch.tensor(tries, device=self.device))
-        self._cache = out.past_key_values
+        self._cache = out[self._cache_name]
         self._cache.batch_select_indices(rows)
         self._mask_NT = mask[rows]
         return out.logits[rows, -1]
@@ -90,8 +93,8 @@ class Generic:
         """Appends a token to every row; the logits of the next ones, NV."""
         self._mask_NT = torch.cat((self._mask_NT, self._mask_NT.new_ones(len(tokens_N), 1)), 1)
         wanted = inputs(self.model, tokens_N[:, None], self._mask_NT, 1)
-        out: Any = self.model(**wanted, past_key_values=self._cache, use_cache=True)
-        self._cache = out.past_key_values
+        out: Any = self.model(**wanted, **{self._cache_name: self._cache}, use_cache=True)
+        self._cache = out[self._cache_name]
         return out.logits[:, -1]
 
     def keep(self, rows_N: Tensor) -> None:

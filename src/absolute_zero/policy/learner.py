@@ -29,7 +29,8 @@ from absolute_zero.types import AbsoluteZeroError
 class Learner:
     """A model's optimiser, and the updates it makes.
 
-    `reference` is a frozen copy of the weights the run began with, or None where `settings.kl` is 0.
+    `reference` is a frozen copy of the weights the run began with, or None where `settings.kl` is 0; `steps` is how
+    many the run is to have, which only `settings.decay_steps` asks for.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class Learner:
         dtype: torch.dtype,
         temperature: float = 1.0,
         reference: nn.Module | None = None,
+        steps: int = 0,
     ) -> None:
         self.model, self.reference = model, reference
         self.settings, self.dtype, self.temperature = settings, dtype, temperature
         self.device = next(model.parameters()).device
+        self.steps = steps
         self.updates = 0
-        """Steps taken so far; the warmup counts them."""
+        """Steps taken so far; the learning rate goes by them."""
         _no_dropout(model)
         self._ours = supported(model)
         self.optimizer = torch.optim.AdamW(
@@ -76,7 +79,7 @@ class Learner:
         for model in (self.model, *([self.reference] if self.reference is not None else [])):
             fit_attention(model, longest)
         total = math.fsum(item.weight * len(item.completion) for item in items)
-        rate = self.settings.learning_rate * min(1.0, (self.updates + 1) / max(1, self.settings.warmup_steps))
+        rate = self._rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         old: list[Tensor | None] = [None] * len(batches)
@@ -85,6 +88,12 @@ class Learner:
             measured = self._epoch(batches, old, total, threads)
         self.updates += 1
         return {**measured, "learning_rate": rate, "samples": float(len(items))}
+
+    def _rate(self) -> float:
+        """The learning rate of the next step. Behind the last step of the run it is 0, if it falls at all."""
+        rises = (self.updates + 1) / max(1, self.settings.warmup_steps)
+        falls = (self.steps - self.updates) / self.settings.decay_steps if self.settings.decay_steps else 1.0
+        return self.settings.learning_rate * max(0.0, min(1.0, rises, falls))
 
     def _epoch(
         self, batches: Sequence[Sequence[Group]], old: list[Tensor | None], total: float, threads: int

@@ -56,7 +56,8 @@ class LocalPolicy:
         if self.cfg.update.kl > 0:
             reference = copy.deepcopy(self.model) if reference is None else reference.float().to(self.device)
             reference.requires_grad_(False).eval()
-        self.learner = Learner(self.model, self.cfg.update, self.dtype, self.cfg.sampling.temperature, reference)
+        temperature = self.cfg.sampling.temperature
+        self.learner = Learner(self.model, self.cfg.update, self.dtype, temperature, reference, self.cfg.steps)
         self._copy: Any = None
 
     @property
