@@ -1,10 +1,12 @@
 """Whether self-play teaches: `python benchmarks/learning.py --runs FOLDER`.
 
 Runs `azr train` for every seed in three arms of equal length: `trained`; `shuffled`, where advantages are dealt anew
-within role and kind; `frozen`, with learning rate 0. The last two must not gain. Each run ends with its marks on the
-held-out suites before and after; runs that are there already are not run again. Then, from the run databases: what
-became of the proposals, over proposals and not over accepted tasks. Writes everything to `docs/results/learning.json`
-and prints tables. Settings after `--` go to every run.
+within role and kind; `frozen`, with learning rate 0. The last two must not gain. A fourth arm, `long`, is three times
+as long, for the first seed. Each run ends with its marks on the held-out suites before and after; runs that are there
+already are not run again. The first model is measured at lower temperatures too: a gain at temperature 1 that only
+sharpens what it knew does not reach its best of these. Then, from the run databases: what became of the proposals,
+over proposals and not over accepted tasks. Writes everything to `docs/results/learning.json` and prints tables.
+Settings after `--` go to every run.
 """
 
 import argparse
@@ -15,11 +17,13 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from executor import machine
 
+from absolute_zero.config import load
 from absolute_zero.store import Store
 from absolute_zero.text import Answer, read_program, thought_and_answer
 from absolute_zero.types import Kind, Role
@@ -28,7 +32,11 @@ ARMS: Mapping[str, Sequence[str]] = {
     "trained": (),
     "shuffled": ("estimator.shuffled=true",),
     "frozen": ("update.learning_rate=0.0",),
+    "long": (),
 }
+LONGER = 3
+TEMPERATURES = (0.4, 0.7)
+"""Beside 0 and 1, which every run measures."""
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 PARTS = 4
 """The steps of a run in so many parts, to see what changes."""
@@ -128,6 +136,17 @@ class _Idle(ast.NodeTransformer):
 # --- the study ----------------------------------------------------------------------------------------------
 
 
+def sharpened(folder: Path, settings: Sequence[str]) -> dict[str, Any]:
+    """What the first model reaches at other temperatures, measured if it is not there."""
+    place = folder / "before.json"
+    if not place.exists():
+        model = load("laptop", settings).model.path
+        command = [sys.executable, "-m", "absolute_zero.cli", "eval", model, "--json"]
+        command += [word for temperature in TEMPERATURES for word in ("--temperature", str(temperature))]
+        place.write_bytes(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return json.loads(place.read_text())
+
+
 def pooled(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[float]]]:
     """The difference of every seed, by row and metric."""
     return {
@@ -143,19 +162,34 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--jobs", type=int, default=1, help="runs side by side; then also give model.threads=1")
     parser.add_argument("--out", type=Path, default=RESULTS / "learning.json")
     parser.add_argument("settings", nargs="*", help="settings of every run, KEY=VALUE")
     given = parser.parse_args()
+    given.runs.mkdir(parents=True, exist_ok=True)
+    steps = load("laptop", given.settings).steps
     found: dict[str, Any] = {"machine": machine(), "settings": given.settings, "arms": {}}
-    for arm in given.arms:
-        folders = {seed: given.runs / f"{arm}-{seed}" for seed in given.seeds}
-        results = [trained(folder, seed, [*given.settings, *ARMS[arm]]) for seed, folder in folders.items()]
+    found["before_by_temperature"] = sharpened(given.runs, given.settings)
+    seeds = {arm: given.seeds[:1] if arm == "long" else given.seeds for arm in given.arms}
+    with ThreadPoolExecutor(given.jobs) as pool:
+        runs = {
+            (arm, seed): pool.submit(
+                trained,
+                given.runs / f"{arm}-{seed}",
+                seed,
+                [f"steps={steps * (LONGER if arm == 'long' else 1)}", *given.settings, *ARMS[arm]],
+            )
+            for arm, some in seeds.items()
+            for seed in some
+        }
+    for arm, some in seeds.items():
+        results = [runs[arm, seed].result() for seed in some]
         gains = pooled(results)
         found["arms"][arm] = {
-            "seeds": given.seeds,
+            "seeds": some,
             "gains": gains,
             "results": results,
-            "proposals": [proposals(folder) for folder in folders.values()],
+            "proposals": [proposals(given.runs / f"{arm}-{seed}") for seed in some],
         }
         given.out.parent.mkdir(parents=True, exist_ok=True)
         given.out.write_text(json.dumps(found, indent=1) + "\n")

@@ -1,6 +1,7 @@
 """What the local policy learns: transformers' gradients, however they are cut, and when it learns nothing."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,21 @@ def test_loss_and_gradient_are_those_of_transformers(
     assert loss == pytest.approx(expected_loss, rel=1e-6, abs=1e-6)
     assert apart(grad, expected) < 3e-6
     assert ratio == 1.0
+
+
+def test_samples_without_a_gradient_count_and_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = {"entropy": 0.0, "grad_clip": 1e9}
+    made = policy(update=plain)
+    samples = [replace(s, advantage=s.advantage * (place % 2)) for place, s in enumerate(samples_of(made))]
+    loss, grad, _ = gradient(monkeypatch, made, samples)
+    expected_loss, expected = plain_gradient(made, samples)
+    assert loss == pytest.approx(expected_loss, rel=1e-6, abs=1e-6)
+    assert apart(grad, expected) < 3e-6
+    half = sum(len(s.completion.tokens) for s in samples[1::2])
+    assert made.update(samples)["tokens"] == half
+    assert policy(update={**plain, "entropy": 0.1}).update(samples)["tokens"] > half
+    assert policy(update={**plain, "kl": 0.1}).update(samples)["tokens"] > half
+    assert not made.update([replace(s, advantage=0.0) for s in samples])
 
 
 @pytest.mark.parametrize("name", ["qwen2", "gpt2"])

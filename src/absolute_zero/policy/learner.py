@@ -67,15 +67,19 @@ class Learner:
     def update(self, items: Sequence[Item], threads: int = 1) -> dict[str, float]:
         """One step on these samples, of `settings.epochs` updates; what was measured, as numbers.
 
-        Items without weight or tokens are left out; without any item nothing changes, and nothing was measured.
+        Items without weight or tokens are left out; without any item nothing changes, and nothing was measured. Those
+        of advantage 0 have no gradient unless there is an entropy bonus or a KL term: they count, but are not computed.
         `threads` is the setting `model.threads`; lanes change no bit, threads of OpenMP may. Raises AbsoluteZeroError,
         before the weights change, if the gradient is not finite.
         """
         items = [item for item in items if item.weight > 0 and item.completion]
-        if not items:
+        taught = items
+        if not (self.settings.entropy or self.settings.kl):
+            taught = [item for item in items if item.advantage]
+        if not taught:
             return {}
-        batches = self._batches(items)
-        longest = max(len(item.prompt) + len(item.completion) for item in items)
+        batches = self._batches(taught)
+        longest = max(len(item.prompt) + len(item.completion) for item in taught)
         for model in (self.model, *([self.reference] if self.reference is not None else [])):
             fit_attention(model, longest)
         total = math.fsum(item.weight * len(item.completion) for item in items)

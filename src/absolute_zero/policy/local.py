@@ -108,7 +108,8 @@ class LocalPolicy:
         """One step of the optimiser (`absolute_zero.policy.learner`), on the samples with weight and tokens.
 
         They are taken to be drawn at `cfg.sampling.temperature`, of whose distribution all probabilities here are.
-        Measured, over their tokens: `loss`, `entropy` (nats), `ratio` and `ratio_max` (probability now to before the
+        Measured, over the tokens of those that have a gradient (without entropy bonus and KL term, advantages of 0
+        have none): `loss`, `entropy` (nats), `ratio` and `ratio_max` (probability now to before the
         step), `clipped` (share without gradient), `mismatch` and `mismatch_max` (learner's probability to sampler's),
         `kl` (if there is a reference), `tokens`, `samples`; and `grad_norm` (before clipping), `learning_rate`.
         Nothing to learn from changes nothing, and gives nothing. Raises UserError if the GPU's memory is too small.
