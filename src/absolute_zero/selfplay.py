@@ -131,12 +131,13 @@ def solve(
     for (_, entry, task), prompt, completions in zip(items, prompts, said, strict=True):
         answers = [answer_of(prompt, completion) for completion in completions]
         found.append([a if isinstance(a, Judgement) else task.judge(entry.problem, a) for a in answers])
-    outcomes = iter(world.executor.run([one for group in found for one in group if isinstance(one, Job)]))
+    jobs = list(dict.fromkeys(one for group in found for one in group if isinstance(one, Job)))  # tries often agree
+    outcomes = dict(zip(jobs, world.executor.run(jobs), strict=True))
     return [
         [
             Rollout(
                 Role.SOLVE, task.kind, item, attempt, entry.id, prompt, completion,
-                one if isinstance(one, Judgement) else task.decide(entry.problem, next(outcomes)),
+                one if isinstance(one, Judgement) else task.decide(entry.problem, outcomes[one]),
             )
             for attempt, (completion, one) in enumerate(zip(completions, group, strict=True))
         ]
@@ -166,13 +167,12 @@ def choose_practice(fresh: Sequence[Entry], buffer: Buffer, cfg: Config, chance:
 
 def pay_proposals(rulings: Sequence[Ruling], fresh: Sequence[Entry], cfg: Config) -> list[Rollout]:
     """The proposals as rollouts: an accepted one passes with its learnability as score, others stay as judged."""
-    entries = {entry.id: entry for entry in fresh}
+    entries, form = {entry.id: entry for entry in fresh}, cfg.reward.learnability
     paid: list[Rollout] = []
     for draft, made in ((ruling.draft, ruling.made) for ruling in rulings):
         known = 0
         if isinstance(made, Entry):
             known, entry = made.id, entries[made.id]
-            form = cfg.reward.learnability
             made = Judgement(Standing.VOID, reason="no_trials")
             if entry.trials:
                 made = Judgement(Standing.PASSED, rewards.learnability(entry.successes, entry.trials, form))

@@ -220,6 +220,19 @@ def test_trials_count_what_is_right_in_full() -> None:
     assert (tried.trials, tried.successes) == (4, 1)
 
 
+def test_tries_that_agree_are_run_once(seen: Watched) -> None:
+    step, _ = taught(seen, solve={"trials": 12, "tries": 1, "reuse_trials": True})
+    ran = [job for job in seen.jobs if not job.deterministic]
+    assert len(set(ran)) == len(ran)
+    asked = [r for r in step.rollouts if r.role is Role.SOLVE and r.kind is not Kind.DEDUCTION]
+    assert len(asked) > len(ran) > 0
+    said: dict[tuple[int, str], set[Judgement]] = {}
+    for r in asked:
+        said.setdefault((r.entry, r.completion.text), set()).add(r.judgement)
+    assert max(Counter((r.entry, r.completion.text) for r in asked).values()) > 1
+    assert all(len(found) == 1 for found in said.values())
+
+
 # --- when things go wrong -----------------------------------------------------------------------------------
 
 
