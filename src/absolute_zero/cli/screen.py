@@ -17,6 +17,8 @@ from absolute_zero.types import Entry, Kind, Role, Step
 
 SHOWN: Final = 12
 """Steps in the table."""
+_DRAWN: Final = {"t1": "T=1", "greedy": "greedy", "pass8": "best of 8"}
+"""How answers are drawn, by metric."""
 
 
 @final
@@ -72,16 +74,19 @@ class Screen:
         return (self._cfg.steps - max(done.number, 0)) * sum(self._times) / len(self._times)
 
     def result(self, result: Mapping[str, Any]) -> None:
-        """The table before and after."""
+        """The table before and after, and what it says in a line."""
         self.close()
-        table = Table("held-out, %", "metric", "before", "after", "difference", box=None, pad_edge=False)
+        table = Table("held-out, %", "drawn", "before", "after", "gain [95 %]", box=None, pad_edge=False)
         for name, metrics in result["difference"].items():
             for metric, change in metrics.items():
                 if change[0] is not None:
-                    cells = (_range(result[side][name][metric]) for side in ("before", "after"))
-                    table.add_row(name, metric, *cells, _range(change, signed=True))
+                    cells = (f"{100 * result[side][name][metric][0]:.1f}" for side in ("before", "after"))
+                    table.add_row(name, _DRAWN[metric], *cells, _range(change))
         if table.row_count:
             self._console.print(table)
+            value, low, high = result["difference"]["mean"]["t1"]
+            verdict = "better" if low > 0 else "worse" if high < 0 else "neither better nor worse, for all we can tell"
+            self.say(f"{verdict}: {100 * value:+.1f} points at temperature 1, in the mean of the kinds")
         self.say(f"{result['steps']} steps in {result['seconds']:.0f} s, {result['sampled_tokens']:,} tokens sampled")
 
 
@@ -123,6 +128,5 @@ def _reward(done: Step, role: Role) -> str:
     return f"{sum(earned) / len(earned):+.2f}" if earned else "-"
 
 
-def _range(found: Sequence[float], signed: bool = False) -> str:
-    sign = "+" if signed else ""
-    return f"{100 * found[0]:{sign}.1f} [{100 * found[1]:{sign}.1f}, {100 * found[2]:{sign}.1f}]"
+def _range(gain: Sequence[float]) -> str:
+    return f"{100 * gain[0]:+.1f} [{100 * gain[1]:+.1f}, {100 * gain[2]:+.1f}]"
