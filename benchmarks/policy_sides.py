@@ -56,7 +56,8 @@ def ours(chosen: argparse.Namespace) -> None:
         "model": {"device": "cpu", "dtype": "bfloat16", "threads": chosen.threads},
         "update": {
             "learning_rate": 1e-4,
-            "entropy": 0.0,
+            # Too small to matter: without it, samples of advantage 0 would not be computed, and TRL's are.
+            "entropy": 1e-9,
             # 32 completions of 64 tokens and their four prompts.
             "tokens_per_batch": chosen.micro // chosen.tries * (chosen.prompt_tokens + 8)
             + chosen.micro * chosen.new_tokens,

@@ -275,10 +275,10 @@ def test_the_other_seed_pairs_get_a_truthful_verdict(pairs: list[Pair]) -> None:
     wrong: list[Pair] = []
     for pair in pairs:
         if kind := kind_of(pair):
-            verdict, details, _ = TRUTHFUL[kind]
+            verdicts, details, _ = TRUTHFUL[kind]
             kinds[kind] += 1
-            truthful = pair.got.verdict is verdict and pair.got.detail in details
-            if verdict is Verdict.VALUE:
+            truthful = pair.got.verdict in verdicts and pair.got.detail in details
+            if pair.got.verdict is Verdict.VALUE:
                 truthful = truthful and judge_deduction(gold=pair.recorded, answer=pair.got.value)
             wrong += [] if truthful else [pair]
     assert wrong == []
@@ -298,14 +298,15 @@ def kind_of(pair: Pair) -> str:
     return pair.check
 
 
-TRUTHFUL: dict[str, tuple[Verdict, set[str], int]] = {
-    # kind: verdict, details, number of pairs
-    "input is no literal": (Verdict.INVALID_INPUT, {""}, 73),
-    "module is absent": (Verdict.ERROR, {"ModuleNotFoundError"}, 48),
-    "output is no literal": (Verdict.UNSERIALISABLE, {"dict_items", "ellipsis"}, 25),
-    "recorded_empty": (Verdict.UNSERIALISABLE, {"generator", "reversed"}, 53),
-    "equal_value_other_text": (Verdict.VALUE, {""}, 28),
-    "slow_then_truncated_400": (Verdict.TIMEOUT, {""}, 1),
+TRUTHFUL: dict[str, tuple[set[Verdict], set[str], int]] = {
+    # kind: verdicts, details, number of pairs
+    "input is no literal": ({Verdict.INVALID_INPUT}, {""}, 73),
+    "module is absent": ({Verdict.ERROR}, {"ModuleNotFoundError"}, 48),
+    "output is no literal": ({Verdict.UNSERIALISABLE}, {"dict_items", "ellipsis"}, 25),
+    "recorded_empty": ({Verdict.UNSERIALISABLE}, {"generator", "reversed"}, 53),
+    "equal_value_other_text": ({Verdict.VALUE}, {""}, 28),
+    # 0.8 to 1.3 processor seconds, by the machine, for a value that is over the bounds.
+    "slow_then_truncated_400": ({Verdict.TIMEOUT, Verdict.TOO_LARGE}, {""}, 1),
 }
 
 

@@ -192,6 +192,6 @@ def test_a_recipe_that_is_not_there_is_one_line(name: str | Path, text: str, rec
 
 @pytest.mark.parametrize("estimator", sorted(PER_PROMPT))
 def test_tries_of_one_prompt_are_compared_only_where_there_are_some(estimator: str) -> None:
-    assert "a proposal has one" in refusal("laptop", f"estimator.propose={estimator}", "solve.tries=2")
-    assert "practice has one" in refusal("laptop", f"estimator.solve={estimator}")
-    assert load("laptop", [f"estimator.solve={estimator}", "solve.tries=2"]).estimator.solve == estimator
+    assert "a proposal has one" in refusal("paper", f"estimator.propose={estimator}", "solve.tries=2")
+    assert "practice has one" in refusal("paper", f"estimator.solve={estimator}")
+    assert load("paper", [f"estimator.solve={estimator}", "solve.tries=2"]).estimator.solve == estimator

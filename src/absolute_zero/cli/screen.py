@@ -27,7 +27,7 @@ class Screen:
 
     def __init__(self, cfg: Config, folder: Path, level: str) -> None:
         self._cfg, self._console = cfg, Console()
-        self._begun = self._last = time.perf_counter()
+        self._last = time.perf_counter()
         self._rows: deque[list[str]] = deque(maxlen=SHOWN)
         self._times: deque[float] = deque(maxlen=20)
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
@@ -55,10 +55,15 @@ class Screen:
         """One line above the table."""
         self._console.print(Text(line), soft_wrap=True)
 
+    def begin(self) -> None:
+        """From here on, time goes into steps."""
+        self._last = time.perf_counter()
+
     def step(self, done: Step) -> None:
         """One more row."""
         now = time.perf_counter()
-        self._times.append(now - self._last)
+        if done.number > 0:  # a round of seeding is far shorter
+            self._times.append(now - self._last)
         row = _row(done, self._cfg.kinds, now - self._last, self._left(done))
         self._last = now
         if self._live:
@@ -71,7 +76,7 @@ class Screen:
             self.say("   ".join(f"{c:<{len(h)}}" for c, h in zip(row, _columns(self._cfg.kinds), strict=True)).rstrip())
 
     def _left(self, done: Step) -> float:
-        return (self._cfg.steps - max(done.number, 0)) * sum(self._times) / len(self._times)
+        return (self._cfg.steps - done.number) * sum(self._times) / max(1, len(self._times))
 
     def result(self, result: Mapping[str, Any]) -> None:
         """The table before and after, and what it says in a line."""

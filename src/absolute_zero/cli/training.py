@@ -82,6 +82,7 @@ def _play(run: Run, world: World) -> int:
         if run.store.note:
             screen.say(run.store.note)
         _measure(run, world, screen, 0, stop)
+        screen.begin()
         for done in () if stop else play(run, world, lambda: bool(stop)):
             screen.step(done)
         if run.store.last_step() == cfg.steps:
