@@ -23,7 +23,7 @@ from typing import Any
 
 from executor import machine
 
-from absolute_zero.config import load
+from absolute_zero.config import Config, load
 from absolute_zero.store import Store
 from absolute_zero.text import Answer, read_program, thought_and_answer
 from absolute_zero.types import Kind, Role
@@ -136,12 +136,12 @@ class _Idle(ast.NodeTransformer):
 # --- the study ----------------------------------------------------------------------------------------------
 
 
-def sharpened(folder: Path, settings: Sequence[str]) -> dict[str, Any]:
+def sharpened(folder: Path, cfg: Config, settings: Sequence[str]) -> dict[str, Any]:
     """What the first model reaches at other temperatures, measured if it is not there."""
     place = folder / "before.json"
     if not place.exists():
-        model = load("laptop", settings).model.path
-        command = [sys.executable, "-m", "absolute_zero.cli", "eval", model, "--json"]
+        command = [sys.executable, "-m", "absolute_zero.cli", "eval", cfg.model.path, *settings, "--json"]
+        command += ["--tasks", str(cfg.evals.tasks)]
         command += [word for temperature in TEMPERATURES for word in ("--temperature", str(temperature))]
         place.write_bytes(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     return json.loads(place.read_text())
@@ -167,9 +167,10 @@ def main() -> None:
     parser.add_argument("settings", nargs="*", help="settings of every run, KEY=VALUE")
     given = parser.parse_args()
     given.runs.mkdir(parents=True, exist_ok=True)
-    steps = load("laptop", given.settings).steps
+    cfg = load("laptop", given.settings)
+    others = [setting for setting in given.settings if not setting.startswith("steps=")]
     found: dict[str, Any] = {"machine": machine(), "settings": given.settings, "arms": {}}
-    found["before_by_temperature"] = sharpened(given.runs, given.settings)
+    found["before_by_temperature"] = sharpened(given.runs, cfg, others)
     seeds = {arm: given.seeds[:1] if arm == "long" else given.seeds for arm in given.arms}
     with ThreadPoolExecutor(given.jobs) as pool:
         runs = {
@@ -177,7 +178,7 @@ def main() -> None:
                 trained,
                 given.runs / f"{arm}-{seed}",
                 seed,
-                [f"steps={steps * (LONGER if arm == 'long' else 1)}", *given.settings, *ARMS[arm]],
+                [f"steps={cfg.steps * (LONGER if arm == 'long' else 1)}", *others, *ARMS[arm]],
             )
             for arm, some in seeds.items()
             for seed in some

@@ -122,7 +122,7 @@ def gate(number: int, drafts: Sequence[Draft], world: World, buffer: Buffer) -> 
 def solve(
     entries: Sequence[Entry], tries: int, world: World, sampling: Sampling, chance: Chance, first: int = 0
 ) -> list[list[Rollout]]:
-    """Judged answers, [entry][try]: the only door to answering. `first` is the number of the first item."""
+    """Judged answers, [entry][try]: the only door to answering. `first`: number of the first item. Equal jobs run once."""
     items = [(first + place, entry, world.tasks[entry.problem.kind]) for place, entry in enumerate(entries)]
     prompts = [task.pose(entry.problem) for _, entry, task in items]
     chances = [chance.at("solve", task.kind, item) for item, _, task in items]
@@ -131,7 +131,7 @@ def solve(
     for (_, entry, task), prompt, completions in zip(items, prompts, said, strict=True):
         answers = [answer_of(prompt, completion) for completion in completions]
         found.append([a if isinstance(a, Judgement) else task.judge(entry.problem, a) for a in answers])
-    jobs = list(dict.fromkeys(one for group in found for one in group if isinstance(one, Job)))  # tries often agree
+    jobs = list(dict.fromkeys(one for group in found for one in group if isinstance(one, Job)))
     outcomes = dict(zip(jobs, world.executor.run(jobs), strict=True))
     return [
         [

@@ -87,6 +87,7 @@ def test_samples_without_a_gradient_count_and_are_not_computed(monkeypatch: pyte
     assert made.update(samples)["tokens"] == half
     assert policy(update={**plain, "entropy": 0.1}).update(samples)["tokens"] > half
     assert policy(update={**plain, "kl": 0.1}).update(samples)["tokens"] > half
+    assert made.update(samples)["samples"] == len(samples)
     assert not made.update([replace(s, advantage=0.0) for s in samples])
 
 
@@ -155,6 +156,12 @@ def test_the_learning_rate_falls_at_the_end_of_the_run() -> None:
     samples = samples_of(made)
     rates = [made.update(samples)["learning_rate"] for _ in range(7)]
     assert rates == pytest.approx([0.2, 0.4, 0.4, 0.4, 0.2, 0.0, 0.0])
+    made = policy(steps=5, update={"decay_steps": 2, "learning_rate": 0.4, "entropy": 0.0})
+    for nothing in ([replace(s, advantage=0.0) for s in samples], [], [replace(s, weight=0.0) for s in samples]):
+        assert not made.update(nothing)  # steps of the run all the same
+    assert [made.update(samples)["learning_rate"] for _ in range(2)] == pytest.approx([0.4, 0.2])
+    short = policy(steps=3, update={"decay_steps": 50, "learning_rate": 0.3})
+    assert [short.update(samples)["learning_rate"] for _ in range(3)] == pytest.approx([0.3, 0.2, 0.1])
 
 
 def test_warmup_and_what_is_not_finite() -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import tiny_models
 from absolute_zero.embedded.documents import document
 from absolute_zero.embedded.forward import losses
 from absolute_zero.embedded.held_out import HeldOut, read_held_out
@@ -92,6 +93,8 @@ def test_a_run_can_begin_with_a_finished_model(tmp_path: Path, tokenizer: Path) 
 
     finished = pretrain(begun(tmp_path / "first", tokenizer), Settings(tokens=4_000, **TINY), say=quiet)
     second = tmp_path / "second"
+    (second / "tokenizer").mkdir(parents=True)
+    (second / "tokenizer" / "tokenizer.json").write_text("{}")  # left by a run that was stopped early
     other: dict[str, Any] = {**TINY, "seed": 6}
     still = Settings(tokens=2_000, start=finished, learning_rate=0.0, **other)
     again = pretrain(second, still, say=quiet)
@@ -100,6 +103,13 @@ def test_a_run_can_begin_with_a_finished_model(tmp_path: Path, tokenizer: Path) 
     assert first.keys() == same.keys()
     for name, weight in first.items():
         assert torch.equal(weight, same[name]), name
+    with pytest.raises(UserError, match=r"was begun with learning_rate 0\.0, not 0\.003"):
+        pretrain(second, Settings(tokens=2_000, start=finished, **other), resume=True, say=quiet)
+    strange = tmp_path / "gpt2"
+    tiny_models.model("gpt2").save_pretrained(strange)
+    tiny_models.tokenizer().save_pretrained(strange)
+    with pytest.raises(UserError, match="cannot begin with"):
+        pretrain(tmp_path / "third", Settings(tokens=2_000, start=strange, **TINY), say=quiet)
     with pytest.raises(UserError, match="no-such-model"):
         pretrain(tmp_path / "third", Settings(tokens=2_000, start=tmp_path / "no-such-model", **TINY), say=quiet)
     assert not (tmp_path / "third").exists()
@@ -143,7 +153,9 @@ def test_held_out_shapes_are_seen_through_layout() -> None:
     assert not held("def f(x):\n    z = x + 2\n    return (z, 2)")
 
 
-@pytest.mark.parametrize("wrong", [{}, {"tokens": 1, "minutes": 1.0}, {"tokens": 1, "hidden": 40}])
+@pytest.mark.parametrize(
+    "wrong", [{}, {"tokens": 1, "minutes": 1.0}, {"tokens": 1, "hidden": 40}, {"tokens": 1, "decay": 0.0}]
+)
 def test_settings_that_cannot_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError):
         Settings(**wrong)

@@ -29,5 +29,5 @@ def test_the_end_of_a_run(gain: list[float], said: str, capsys: pytest.CaptureFi
     value, low, high = (f"{100 * part:+.1f}" for part in gain)
     assert f"mean         T=1    40.8    {100 * (0.408 + gain[0]):.1f}   {value} [{low}, {high}]" in shown
     assert "greedy" not in shown
-    assert f"{said} at temperature 1" in shown
+    assert f"{said} at T=1" in shown
     assert "60 steps in 600 s, 2,600,000 tokens sampled" in shown

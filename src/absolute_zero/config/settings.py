@@ -149,7 +149,7 @@ class Update(Section):
     warmup_steps: Annotated[Int, Field(ge=0)] = 0
     """Steps over which the learning rate rises linearly from 0."""
     decay_steps: Annotated[Int, Field(ge=0)] = 0
-    """Steps at the end of the run over which the learning rate falls linearly to 0."""
+    """Steps at the end of the run, at most all of them, over which the learning rate falls linearly to 0."""
     betas: tuple[Decay, Decay] = (0.9, 0.999)
     """AdamW's decays of the first and second moment."""
     weight_decay: Share = 0.01

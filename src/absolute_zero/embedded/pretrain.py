@@ -26,9 +26,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from absolute_zero.embedded.documents import documents
 from absolute_zero.embedded.forward import losses
 from absolute_zero.embedded.stream import Batch, Plan, Row, batches
-from absolute_zero.embedded.tokenizer import load_tokenizer, train_tokenizer
+from absolute_zero.embedded.tokenizer import END, load_tokenizer, train_tokenizer
 from absolute_zero.policy import hardware
 from absolute_zero.policy.folder import open_model
+from absolute_zero.policy.transformer import supported
 from absolute_zero.types import UserError
 
 HEAD: Final = 32
@@ -76,8 +77,16 @@ class Settings:
     def __post_init__(self) -> None:
         if bool(self.tokens) == bool(self.minutes):
             raise UserError("give either tokens or minutes as the budget of pretraining")
+        if not 0 < self.decay <= 1:
+            raise UserError(f"decay is a share of the budget, above 0 and at most 1: {self.decay} is not")
         if self.hidden % (KV_HEADS * HEAD):
             raise UserError(f"the hidden size is a multiple of {KV_HEADS * HEAD}: {self.hidden} is not")
+
+
+    def lasting(self) -> dict[str, str]:
+        """What a run cannot change on its way, as text."""
+        free = ("threads", "workers", "device", "checkpoint_minutes", "held_out")
+        return {name: str(value) for name, value in asdict(self).items() if name not in free}
 
 
 @final
@@ -96,7 +105,7 @@ Say = Callable[[str], None]
 
 def pretrain(folder: Path, settings: Settings, *, resume: bool = False, say: Say = print) -> Path:
     """Train a model into a folder, and give the folder of the finished model. Raises UserError if it is in use."""
-    start = None if settings.start is None else open_model(settings.start)
+    start = None if settings.start is None else _opened(settings.start)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists() and not resume:
@@ -123,13 +132,23 @@ def pretrain(folder: Path, settings: Settings, *, resume: bool = False, say: Say
     return finished
 
 
+def _opened(start: Path) -> tuple[Any, Any]:
+    """The model and tokenizer to begin with. Raises UserError for those that documents cannot be taught to."""
+    model, tokenizer = open_model(start)
+    if not supported(model) or END not in tokenizer.get_vocab():
+        raise UserError(f"cannot begin with {str(start)!r}: give a model that azr pretrain has made")
+    return model, tokenizer
+
+
 def _tokenizer(folder: Path, seed: int, given: Any) -> Any:
-    """The folder's tokenizer; where there is none yet, the given one, or one trained on a stream of its own."""
+    """The given one; or the folder's own, trained on a stream of its own where there is none yet."""
     place = folder / "tokenizer"
-    if not (place / "tokenizer.json").exists():
+    if given is not None:
+        given.save_pretrained(place)
+    elif not (place / "tokenizer.json").exists():
         stream = documents(seed + (1 << 32))
         texts = (one.prompt + one.response for one in islice(stream, 4000))
-        (train_tokenizer(texts) if given is None else given).save_pretrained(place)
+        train_tokenizer(texts).save_pretrained(place)
     return load_tokenizer(place)
 
 
@@ -252,6 +271,7 @@ class _Run:
         """Write all that `load` needs, whole or not at all."""
         aside = place.with_suffix(".new")
         kept = {
+            "settings": self.settings.lasting(),
             "state": asdict(self.state),
             "curve": self.curve.read_text(encoding="utf-8"),
             "recent": self._recent,
@@ -265,8 +285,11 @@ class _Run:
         os.replace(aside, place)
 
     def load(self, place: Path) -> None:
-        """Become what was saved there; lines of the curve behind it are gone."""
+        """Become what was saved there; lines of the curve behind it are gone. Raises UserError for other settings."""
         kept = torch.load(place, map_location=self.settings.device, weights_only=True)
+        for name, now in self.settings.lasting().items():
+            if (begun := kept["settings"][name]) != now:
+                raise UserError(f"{place.parent} was begun with {name} {begun}, not {now}: give the same as then")
         self.state = _State(**kept["state"])
         self.curve.write_text(kept["curve"], encoding="utf-8")
         self._recent = kept["recent"]

@@ -16,7 +16,7 @@ from transformers import LlamaForCausalLM
 
 from absolute_zero import text
 from absolute_zero.config import Config, Propose
-from absolute_zero.embedded.documents import Document, documents
+from absolute_zero.embedded.documents import EXAM, Document, documents
 from absolute_zero.embedded.tokenizer import load_tokenizer
 from absolute_zero.executor import Sandbox
 from absolute_zero.novelty import digest, facts, normal_form, probes
@@ -76,7 +76,7 @@ def quiz(folder: Path, count: int, temperature: float, seed: int = 0, device: st
 
 def _questions(count: int) -> dict[Form, list[Document]]:
     found: dict[Form, list[Document]] = {(role, kind): [] for role in (Role.SOLVE, Role.PROPOSE) for kind in Kind}
-    for one in documents(STREAM):
+    for one in documents(STREAM, EXAM):
         same = found[one.role, one.kind]
         if len(same) < count:
             same.append(one)

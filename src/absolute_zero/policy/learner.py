@@ -3,7 +3,8 @@
 Promises: the loss of `absolute_zero.policy.loss` over the whole step, whatever the micro-batches; on the first update
 of a step every ratio is exactly 1, because the old log-probabilities are the learner's own, detached; no dropout; the
 same samples, weights and optimiser state give the same bits on one CPU. Weights and optimiser are float32, matrix
-products in `dtype`. Does not compute rewards or advantages, and does not filter.
+products in `dtype`. Does not compute rewards or advantages, and leaves out only
+what has no gradient.
 
 Shapes: B sequences, T padded length, M tokens that are predicted, V vocabulary.
 """
@@ -47,7 +48,7 @@ class Learner:
         self.device = next(model.parameters()).device
         self.steps = steps
         self.updates = 0
-        """Steps taken so far; the learning rate goes by them."""
+        """Steps of the run so far, those with nothing to teach included; the learning rate goes by them."""
         _no_dropout(model)
         self._ours = supported(model)
         self.optimizer = torch.optim.AdamW(
@@ -77,6 +78,7 @@ class Learner:
         if not (self.settings.entropy or self.settings.kl):
             taught = [item for item in items if item.advantage]
         if not taught:
+            self.updates += 1
             return {}
         batches = self._batches(taught)
         longest = max(len(item.prompt) + len(item.completion) for item in taught)
@@ -96,7 +98,8 @@ class Learner:
     def _rate(self) -> float:
         """The learning rate of the next step. Behind the last step of the run it is 0, if it falls at all."""
         rises = (self.updates + 1) / max(1, self.settings.warmup_steps)
-        falls = (self.steps - self.updates) / self.settings.decay_steps if self.settings.decay_steps else 1.0
+        span = min(self.settings.decay_steps, self.steps)
+        falls = (self.steps - self.updates) / span if span else 1.0
         return self.settings.learning_rate * max(0.0, min(1.0, rises, falls))
 
     def _epoch(

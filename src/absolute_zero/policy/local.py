@@ -108,10 +108,10 @@ class LocalPolicy:
         """One step of the optimiser (`absolute_zero.policy.learner`), on the samples with weight and tokens.
 
         They are taken to be drawn at `cfg.sampling.temperature`, of whose distribution all probabilities here are.
-        Measured, over the tokens of those that have a gradient (without entropy bonus and KL term, advantages of 0
-        have none): `loss`, `entropy` (nats), `ratio` and `ratio_max` (probability now to before the
-        step), `clipped` (share without gradient), `mismatch` and `mismatch_max` (learner's probability to sampler's),
-        `kl` (if there is a reference), `tokens`, `samples`; and `grad_norm` (before clipping), `learning_rate`.
+        Measured: `samples` that count, and `learning_rate`; over the tokens of those that have a gradient (without
+        entropy bonus and KL term, advantages of 0 have none) `loss`, `entropy` (nats), `ratio` and `ratio_max`
+        (probability now to before the step), `clipped` (share without gradient), `mismatch` and `mismatch_max`
+        (learner's probability to sampler's), `kl` (if there is a reference), `tokens`; and `grad_norm` before clipping.
         Nothing to learn from changes nothing, and gives nothing. Raises UserError if the GPU's memory is too small.
         """
         prompts = {sample.prompt: () for sample in samples}
