@@ -122,7 +122,7 @@ def gate(number: int, drafts: Sequence[Draft], world: World, buffer: Buffer) -> 
 def solve(
     entries: Sequence[Entry], tries: int, world: World, sampling: Sampling, chance: Chance, first: int = 0
 ) -> list[list[Rollout]]:
-    """Judged answers, [entry][try]: the only door to answering. `first`: number of the first item. Equal jobs run once."""
+    """Judged answers, [entry][try]: the only door to answering. Items count from `first`. Equal jobs run once."""
     items = [(first + place, entry, world.tasks[entry.problem.kind]) for place, entry in enumerate(entries)]
     prompts = [task.pose(entry.problem) for _, entry, task in items]
     chances = [chance.at("solve", task.kind, item) for item, _, task in items]
