@@ -13,7 +13,7 @@ advantage is 0.
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from absolute_zero.chance import Chance
 from absolute_zero.types import Kind, Role
@@ -203,6 +203,30 @@ def _dealt(samples: Sequence[Earned], gained: Sequence[float], chance: Chance) -
         for place, other in zip(places, order, strict=True):
             found[place] = gained[places[other]]
     return found
+
+
+def evened(samples: Sequence[Earned]) -> list[Earned]:
+    """The samples with weights by which a role and kind counts by how many responses it has, and not by how long they
+    are: divided by the mean length in its pool, and times that of all. Within a pool nothing changes, so nobody gains
+    by being short.
+
+    >>> short = Earned(Role.SOLVE, Kind.DEDUCTION, prompt=0, reward=1.0, tokens=50)
+    >>> long = Earned(Role.SOLVE, Kind.INDUCTION, prompt=1, reward=1.0, tokens=150)
+    >>> [round(sample.weight, 3) for sample in evened([short, long])]  # the mean of all is 100 tokens
+    [2.0, 0.667]
+    """
+    pools: dict[Hashable, list[Earned]] = {(): [sample for sample in samples if sample.weight > 0]}
+    for sample in pools[()]:
+        pools.setdefault(role_and_kind(sample), []).append(sample)
+    lengths = {
+        pool: _mean([max(1.0, sample.tokens) for sample in some], [sample.weight for sample in some])
+        for pool, some in pools.items()
+        if some
+    }
+    return [
+        replace(one, weight=one.weight * lengths[()] / lengths[role_and_kind(one)]) if one.weight > 0 else one
+        for one in samples
+    ]
 
 
 def sampled_once(samples: Sequence[Earned], estimators: Mapping[Role, str]) -> list[int]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 
 from absolute_zero import rewards, text
-from absolute_zero.advantages import Earned, advantages, sampled_once
+from absolute_zero.advantages import Earned, advantages, evened, sampled_once
 from absolute_zero.buffer import Buffer
 from absolute_zero.chance import Chance
 from absolute_zero.config import Config
@@ -186,10 +186,9 @@ def credit(rollouts: Sequence[Rollout], cfg: Config, chance: Chance) -> list[Rol
     Weight 1 for a proposal, lambda / tries of its task for a solution; 0 for what leaves the batch: void ones, those
     of a role that is not trained, and lone tries under an estimator that compares tries. `chance` deals a control.
     """
-    scales = rewards.SCALES[cfg.reward.scale]
+    scales, worth = rewards.SCALES[cfg.reward.scale], {Role.PROPOSE: 1.0, Role.SOLVE: cfg.solve.lam}
     pay = [rewards.composite(r.judgement.standing, r.judgement.score, scales[r.role]) for r in rollouts]
     tries = Counter((r.role, r.kind, r.item) for r, reward in zip(rollouts, pay, strict=True) if reward is not None)
-    worth = {Role.PROPOSE: 1.0, Role.SOLVE: cfg.solve.lam}
     earned: list[Earned] = []
     for r, reward in zip(rollouts, pay, strict=True):
         taken = reward is not None and r.role in cfg.train_roles
@@ -199,6 +198,7 @@ def credit(rollouts: Sequence[Rollout], cfg: Config, chance: Chance) -> list[Rol
     for place in sampled_once(earned, names):
         earned[place] = replace(earned[place], weight=0.0)
     gained = advantages(earned, names, chance.at("shuffled") if cfg.estimator.shuffled else None)
+    earned = evened(earned) if cfg.update.aggregate == "kind" else earned
     return [
         replace(r, reward=reward, weight=e.weight, advantage=advantage)
         for r, reward, e, advantage in zip(rollouts, pay, earned, gained, strict=True)

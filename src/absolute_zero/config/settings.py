@@ -158,6 +158,8 @@ class Update(Section):
     """The ratio of new to old probability is clipped to at least 1 - clip_low."""
     clip_high: Annotated[Real, Field(ge=0, le=100)] = 0.2
     """The ratio of new to old probability is clipped to at most 1 + clip_high."""
+    aggregate: Literal["token", "kind"] = "token"
+    """What counts the same: every token; or every role and kind by its responses, however long these are."""
     entropy: Share = 0.001
     """Coefficient of the entropy bonus."""
     kl: Annotated[Real, Field(ge=0, le=100)] = 0.0
