@@ -1,6 +1,6 @@
 """The model in the package: what it is, and that it solves and proposes. Figures: its card, in `embedded/weights`.
 
-Bounds stand some ten points below the card: so few tasks say no more, and a broken model is far below them.
+Bounds stand ten to twenty points below the card: so few tasks say no more, and a broken model is far below them.
 """
 
 import json
@@ -19,7 +19,7 @@ from absolute_zero.ports import World
 from absolute_zero.run import WEIGHTS, world_of
 from absolute_zero.types import Entry, Judgement, Kind, Standing
 
-FLOOR = {Kind.DEDUCTION: 0.25, Kind.ABDUCTION: 0.2, Kind.INDUCTION: 0.08}
+FLOOR = {Kind.DEDUCTION: 0.6, Kind.ABDUCTION: 0.3, Kind.INDUCTION: 0.08}
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,8 @@ def test_it_proposes(world: World, config: Config) -> None:
             if ruling.valid:
                 said.append(ruling.draft.completion.text)
     asked = 2 * 3 * config.propose.batch
-    assert valid > 0.5 * asked
-    assert malformed < 0.15 * asked
+    assert valid > 0.7 * asked
+    assert malformed < 0.05 * asked
     assert len(set(said)) > 0.9 * len(said)
 
 
