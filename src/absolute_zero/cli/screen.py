@@ -120,7 +120,7 @@ def _row(done: Step, kinds: Sequence[Kind], seconds: float, left: float) -> list
         _reward(done, Role.SOLVE),
         f"{tokens / max(seconds, 1e-9):,.0f}",
         f"{seconds:.1f}",
-        f"{left / 60:.0f}:{left % 60:02.0f}" if done.number > 0 else "-",
+        "{}:{:02}".format(*divmod(round(left), 60)) if done.number > 0 else "-",
     ]
 
 
