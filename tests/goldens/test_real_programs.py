@@ -19,7 +19,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -187,7 +187,8 @@ def pairs(sandbox: Sandbox) -> list[Pair]:
             # text.
             assert all(line in row["snippet"] for line in row["imports"])
             inputs = row["inputs"] if "inputs" in row else [row["input"]]
-            jobs.append(Job(program=row["snippet"], inputs=tuple(inputs), deterministic=True))
+            job = Job(program=row["snippet"], inputs=tuple(inputs), deterministic=True)
+            jobs.append(replace(job, cpu_seconds=SECONDS.get((name, len(jobs)), job.cpu_seconds)))
         for line, (row, marks, job, outcome) in enumerate(
             zip(rows, index, jobs, sandbox.run(jobs), strict=True)
         ):
@@ -200,6 +201,10 @@ def pairs(sandbox: Sandbox) -> list[Pair]:
             )
     return found
 
+
+SECONDS = {("azr_seed_code_f", 124): 0.25}
+"""Programs whose slow input takes 0.8 processor seconds on one machine and more than the usual second on another: with
+this limit it is out of time on all."""
 
 VERSION_DEPENDENT = {
     ("azr_seed_io", 151, 0): "sum of floats",
@@ -275,10 +280,10 @@ def test_the_other_seed_pairs_get_a_truthful_verdict(pairs: list[Pair]) -> None:
     wrong: list[Pair] = []
     for pair in pairs:
         if kind := kind_of(pair):
-            verdicts, details, _ = TRUTHFUL[kind]
+            verdict, details, _ = TRUTHFUL[kind]
             kinds[kind] += 1
-            truthful = pair.got.verdict in verdicts and pair.got.detail in details
-            if pair.got.verdict is Verdict.VALUE:
+            truthful = pair.got.verdict is verdict and pair.got.detail in details
+            if verdict is Verdict.VALUE:
                 truthful = truthful and judge_deduction(gold=pair.recorded, answer=pair.got.value)
             wrong += [] if truthful else [pair]
     assert wrong == []
@@ -298,15 +303,14 @@ def kind_of(pair: Pair) -> str:
     return pair.check
 
 
-TRUTHFUL: dict[str, tuple[set[Verdict], set[str], int]] = {
-    # kind: verdicts, details, number of pairs
-    "input is no literal": ({Verdict.INVALID_INPUT}, {""}, 73),
-    "module is absent": ({Verdict.ERROR}, {"ModuleNotFoundError"}, 48),
-    "output is no literal": ({Verdict.UNSERIALISABLE}, {"dict_items", "ellipsis"}, 25),
-    "recorded_empty": ({Verdict.UNSERIALISABLE}, {"generator", "reversed"}, 53),
-    "equal_value_other_text": ({Verdict.VALUE}, {""}, 28),
-    # 0.8 to 1.3 processor seconds, by the machine, for a value that is over the bounds.
-    "slow_then_truncated_400": ({Verdict.TIMEOUT, Verdict.TOO_LARGE}, {""}, 1),
+TRUTHFUL: dict[str, tuple[Verdict, set[str], int]] = {
+    # kind: verdict, details, number of pairs
+    "input is no literal": (Verdict.INVALID_INPUT, {""}, 73),
+    "module is absent": (Verdict.ERROR, {"ModuleNotFoundError"}, 48),
+    "output is no literal": (Verdict.UNSERIALISABLE, {"dict_items", "ellipsis"}, 25),
+    "recorded_empty": (Verdict.UNSERIALISABLE, {"generator", "reversed"}, 53),
+    "equal_value_other_text": (Verdict.VALUE, {""}, 28),
+    "slow_then_truncated_400": (Verdict.TIMEOUT, {""}, 1),
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from absolute_zero import text
 from absolute_zero.config import Config, Propose
-from absolute_zero.embedded.documents import DOCUMENT, IDENTITY, THOUGHT, Document, document
+from absolute_zero.embedded.documents import DOCUMENT, EXAM, IDENTITY, THOUGHT, Document, document
 from absolute_zero.embedded.pieces import length, pieces
 from absolute_zero.executor import Sandbox
 from absolute_zero.novelty import normal_form
@@ -142,6 +142,9 @@ def test_lengths(made: list[Document]) -> None:
     lengths = sorted(length(one.prompt + one.response) for one in made)
     assert lengths[-1] <= DOCUMENT
     assert lengths[COUNT // 2] < 140
+    exam = sorted(length(one.prompt + one.response) for one, _ in (document(3, n, course=EXAM) for n in range(COUNT)))
+    assert exam[int(COUNT * 0.95)] <= 256  # lessons hold more induction, which is longer: 258
+    assert lengths[int(COUNT * 0.95)] <= 258
     responses = sorted(length(one.response) for one in made)
     assert responses[int(COUNT * 0.98)] <= 256, "the recipe laptop cuts responses there"
     thoughts = sorted(length(answer_of(one).thought) for one in made if one.kind is Kind.DEDUCTION)
