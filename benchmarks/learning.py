@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from executor import machine
 
@@ -28,13 +28,21 @@ from absolute_zero.store import Store
 from absolute_zero.text import Answer, read_program, thought_and_answer
 from absolute_zero.types import Kind, Role
 
-ARMS: Mapping[str, Sequence[str]] = {
-    "trained": (),
-    "shuffled": ("estimator.shuffled=true",),
-    "frozen": ("update.learning_rate=0.0",),
-    "long": (),
+
+class Arm(NamedTuple):
+    """A way to train: its settings, how many times the usual steps, and with how many of the seeds (None: all)."""
+
+    settings: tuple[str, ...] = ()
+    times: int = 1
+    seeds: int | None = None
+
+
+ARMS: Mapping[str, Arm] = {
+    "trained": Arm(),
+    "shuffled": Arm(("estimator.shuffled=true",)),
+    "frozen": Arm(("update.learning_rate=0.0",)),
+    "long": Arm(times=3, seeds=1),
 }
-LONGER = 3
 TEMPERATURES = (0.4, 0.7)
 """Beside 0 and 1, which every run measures."""
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
@@ -171,14 +179,14 @@ def main() -> None:
     others = [setting for setting in given.settings if not setting.startswith("steps=")]
     found: dict[str, Any] = {"machine": machine(), "settings": given.settings, "arms": {}}
     found["before_by_temperature"] = sharpened(given.runs, cfg, others)
-    seeds = {arm: given.seeds[:1] if arm == "long" else given.seeds for arm in given.arms}
+    seeds = {arm: given.seeds[: ARMS[arm].seeds] for arm in given.arms}
     with ThreadPoolExecutor(given.jobs) as pool:
         runs = {
             (arm, seed): pool.submit(
                 trained,
                 given.runs / f"{arm}-{seed}",
                 seed,
-                [f"steps={cfg.steps * (LONGER if arm == 'long' else 1)}", *others, *ARMS[arm]],
+                [f"steps={cfg.steps * ARMS[arm].times}", *others, *ARMS[arm].settings],
             )
             for arm, some in seeds.items()
             for seed in some

@@ -193,16 +193,21 @@ def advantages(
 
 
 def _dealt(samples: Sequence[Earned], gained: Sequence[float], chance: Chance) -> list[float]:
-    pools: dict[tuple[Role, Kind], list[int]] = {}
-    for place, sample in enumerate(samples):
-        if sample.weight > 0:
-            pools.setdefault((sample.role, sample.kind), []).append(place)
     found = list(gained)
-    for (role, kind), places in pools.items():
+    for (role, kind), places in _by_role_and_kind(samples).items():
         order = chance.at(role, kind).choose(len(places), len(places))
         for place, other in zip(places, order, strict=True):
             found[place] = gained[places[other]]
     return found
+
+
+def _by_role_and_kind(samples: Sequence[Earned]) -> dict[tuple[Role, Kind], list[int]]:
+    """Where the samples of weight above 0 are, by role and kind."""
+    places: dict[tuple[Role, Kind], list[int]] = {}
+    for place, sample in enumerate(samples):
+        if sample.weight > 0:
+            places.setdefault((sample.role, sample.kind), []).append(place)
+    return places
 
 
 def evened(samples: Sequence[Earned]) -> list[Earned]:
@@ -215,18 +220,18 @@ def evened(samples: Sequence[Earned]) -> list[Earned]:
     >>> [round(sample.weight, 3) for sample in evened([short, long])]  # the mean of all is 100 tokens
     [2.0, 0.667]
     """
-    pools: dict[Hashable, list[Earned]] = {(): [sample for sample in samples if sample.weight > 0]}
-    for sample in pools[()]:
-        pools.setdefault(role_and_kind(sample), []).append(sample)
-    lengths = {
-        pool: _mean([max(1.0, sample.tokens) for sample in some], [sample.weight for sample in some])
-        for pool, some in pools.items()
-        if some
-    }
-    return [
-        replace(one, weight=one.weight * lengths[()] / lengths[role_and_kind(one)]) if one.weight > 0 else one
-        for one in samples
-    ]
+    pools = list(_by_role_and_kind(samples).values())
+
+    def length(places: Sequence[int]) -> float:
+        return _mean([max(1.0, samples[place].tokens) for place in places], [samples[place].weight for place in places])
+
+    found = list(samples)
+    overall = length([place for places in pools for place in places]) if pools else 0.0
+    for places in pools:
+        factor = overall / length(places)
+        for place in places:
+            found[place] = replace(samples[place], weight=samples[place].weight * factor)
+    return found
 
 
 def sampled_once(samples: Sequence[Earned], estimators: Mapping[Role, str]) -> list[int]:

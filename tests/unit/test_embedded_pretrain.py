@@ -39,13 +39,14 @@ def begun(folder: Path, tokenizer: Path) -> Path:
     return folder
 
 
+def quiet(line: str) -> None: ...
+
+
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     return torch.load(folder / "checkpoint.pt", weights_only=True)["model"]
 
 
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, tokenizer: Path) -> None:
-    def quiet(line: str) -> None: ...
-
     whole, parts = begun(tmp_path / "whole", tokenizer), begun(tmp_path / "parts", tokenizer)
     pretrain(whole, Settings(tokens=24_000, checkpoint_minutes=0, **TINY), say=quiet)
 
@@ -89,8 +90,6 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, tokeniz
 
 
 def test_a_run_can_begin_with_a_finished_model(tmp_path: Path, tokenizer: Path) -> None:
-    def quiet(line: str) -> None: ...
-
     finished = pretrain(begun(tmp_path / "first", tokenizer), Settings(tokens=4_000, **TINY), say=quiet)
     second = tmp_path / "second"
     (second / "tokenizer").mkdir(parents=True)

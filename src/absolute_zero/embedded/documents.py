@@ -12,10 +12,10 @@ of the held-out set occurs in any of them, those in prompts and thoughts among t
 `absolute_zero.tasks`.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count
 from typing import Any, Final, final
 
 from absolute_zero import text
@@ -127,7 +127,7 @@ def document(
 
 def documents(seed: int, course: Course = LESSONS) -> Iterator[Document]:
     """Documents 0, 1, ... without end."""
-    for number in count():
+    for number in itertools.count():
         yield document(seed, number, course=course)[0]
 
 

@@ -82,7 +82,6 @@ class Settings:
         if self.hidden % (KV_HEADS * HEAD):
             raise UserError(f"the hidden size is a multiple of {KV_HEADS * HEAD}: {self.hidden} is not")
 
-
     def lasting(self) -> dict[str, str]:
         """What a run cannot change on its way, as text."""
         free = ("threads", "workers", "device", "checkpoint_minutes", "held_out")

@@ -3,8 +3,7 @@
 Promises: the loss of `absolute_zero.policy.loss` over the whole step, whatever the micro-batches; on the first update
 of a step every ratio is exactly 1, because the old log-probabilities are the learner's own, detached; no dropout; the
 same samples, weights and optimiser state give the same bits on one CPU. Weights and optimiser are float32, matrix
-products in `dtype`. Does not compute rewards or advantages, and leaves out only
-what has no gradient.
+products in `dtype`. Does not compute rewards or advantages, and leaves out only what has no gradient.
 
 Shapes: B sequences, T padded length, M tokens that are predicted, V vocabulary.
 """
