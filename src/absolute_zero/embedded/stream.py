@@ -1,11 +1,13 @@
 """Documents as tokens, step by step: what pretraining reads, drawn in processes of their own.
 
 Promises: the documents of step s are numbers s * B to (s + 1) * B - 1 of the seed, however many workers draw them, so
-a run can go on at any step. Workers end with their owner. Imports no torch.
+a run can go on at any step. Workers end with their owner, however it ends. Imports no torch.
 """
 
+import itertools
 import multiprocessing
 import os
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -75,15 +77,21 @@ def batch_of(plan: Plan, step: int, tokenizer: Any, held_out: HeldOut | None) ->
 
 
 def _draw(plan: Plan, first: int, by: int, queue: Any) -> None:
-    """A worker: steps `first`, `first + by`, ... into a queue, until the queue or the owner is gone."""
+    """A worker: steps `first`, `first + by`, ... into a queue, for as long as the owner lives."""
+    threading.Thread(target=_end_with_the_owner, daemon=True).start()
     with suppress(OSError, AttributeError):
         os.nice(5)
     tokenizer = Tokenizer.from_file(str(plan.tokenizer))
     held_out = read_held_out(plan.held_out)
-    step = first
-    while True:
+    for step in itertools.count(first, by):
         queue.put(batch_of(plan, step, tokenizer, held_out))
-        step += by
+
+
+def _end_with_the_owner() -> None:
+    owner = multiprocessing.parent_process()
+    assert owner is not None
+    owner.join()
+    os._exit(1)
 
 
 @contextmanager
