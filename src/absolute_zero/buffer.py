@@ -1,15 +1,15 @@
 """The tasks at hand: what proposers are shown, what solvers practise on, and what counts as new (paper section 3.3).
 
-Promises: bounded, and never refuses the newest: beyond `buffer.capacity` entries of a kind the oldest leaves. What
-was ever accepted stays known, so that it is not accepted again. Equal to the fold of the stored entries: `Buffer`,
-then `admit` and `add` live, or `fold` of what the store kept, give the same draws ever after. All draws are
-addressed. Does not touch files (but for the list of held-out programs), and does not judge what a program does:
+Promises: bounded, and never refuses the newest: beyond `buffer.capacity` entries of a kind, and as many learnable ones,
+the oldest leaves. What was ever accepted stays known, so that it is not accepted again. Equal to the fold of the stored
+entries: `Buffer`, then `admit` and `add` live, or `fold` of what the store kept, give the same draws ever after. All
+draws are addressed. Does not touch files (but for the list of held-out programs), and does not judge what programs do:
 that is `absolute_zero.novelty`. Floor 2.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Final, final
 
@@ -70,8 +70,9 @@ class Buffer:
     def __init__(self, cfg: Config, held_out: Set[str] = frozenset()) -> None:
         self._cfg, self._held_out = cfg, held_out
         self._kept = {kind: _Ring(cfg.buffer.capacity) for kind in Kind}
-        choose = _CHOICES[cfg.propose.choice]
-        self._shown = {kind: _Ring(cfg.buffer.capacity) for kind in Kind} if choose is _learnable else self._kept
+        self._learnable = {kind: _Ring(cfg.buffer.capacity) for kind in Kind}
+        self._shown = self._learnable if cfg.propose.choice == "learnable" else self._kept
+        self._practised = self._learnable if cfg.solve.practice == "learnable" else self._kept
         self._last = 0
         self._keys = {kind: set[int]() for kind in Kind}
         self._cells = {kind: Counter[int]() for kind in Kind}
@@ -136,8 +137,8 @@ class Buffer:
         for entry in entries:
             kind = entry.problem.kind
             self._kept[kind].append(entry)
-            if self._shown is not self._kept and _learnable(entry):
-                self._shown[kind].append(entry)
+            if _teaches(entry):
+                self._learnable[kind].append(entry)
 
     def references(self, kind: Kind, chance: Chance) -> tuple[Entry, ...]:
         """What a proposer of this kind is shown: up to K entries without repetition, or one program."""
@@ -161,23 +162,20 @@ class Buffer:
             drawn = (free or drawn)[:1]
         return tuple(drawn) or (ZERO,)
 
+    def practises(self, entry: Entry) -> bool:
+        """Whether a task, with its trials, is one of those that practice is on."""
+        return self._practised is self._kept or _teaches(entry)
+
     def practice(self, kind: Kind, count: int, but: Set[int], chance: Chance) -> list[Entry]:
-        """Up to `count` entries of a kind, uniform without repetition, none with an id in `but`."""
-        kept = self._kept[kind]
-        drawn = [kept[place] for place in chance.choose(len(kept), max(count, 0) + len(but))]
+        """Up to `count` entries of a kind to practise on, uniform without repetition, none with an id in `but`."""
+        pool = self._practised[kind]
+        drawn = [pool[place] for place in chance.choose(len(pool), max(count, 0) + len(but))]
         return [entry for entry in drawn if entry.id not in but][: max(count, 0)]
 
 
-def _any(entry: Entry) -> bool:
-    return True
-
-
-def _learnable(entry: Entry) -> bool:
+def _teaches(entry: Entry) -> bool:
     """Solved by some trials and not by all, or never tried."""
     return 0 < entry.successes < entry.trials or not entry.trials
-
-
-_CHOICES: Final[Mapping[str, Callable[[Entry], bool]]] = {"uniform": _any, "recent": _any, "learnable": _learnable}
 
 
 def held_out(paths: Iterable[str]) -> frozenset[str]:

@@ -155,7 +155,7 @@ def choose_practice(fresh: Sequence[Entry], buffer: Buffer, cfg: Config, chance:
     """B tasks of each kind, the new ones first, the rest from the buffer; the new ones not if trials are reused."""
     chosen: list[Entry] = []
     for kind in cfg.kinds:
-        new = [entry for entry in fresh if entry.problem.kind is kind]
+        new = [entry for entry in fresh if entry.problem.kind is kind and buffer.practises(entry)]
         ids = {entry.id for entry in new}
         old = buffer.practice(kind, cfg.propose.batch - len(new), ids, chance.at("practice", kind))
         chosen += old if cfg.solve.reuse_trials else [*new, *old]

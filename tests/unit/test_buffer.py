@@ -262,6 +262,16 @@ def test_practice_is_on_others_without_repetition() -> None:
     assert len(buffer.practice(D, 99, {9}, Chance(0))) == 8
 
 
+def test_practice_can_be_on_what_some_but_not_all_tries_solved() -> None:
+    buffer = Buffer(config(solve={"practice": "learnable"}))
+    tried = [replace(admitted(buffer, D, n), successes=n, trials=3) for n in range(4)] + [admitted(buffer, D, 4)]
+    buffer.add(tried)
+    assert [buffer.practises(entry) for entry in tried] == [False, True, True, False, True]
+    assert at_hand(buffer, D) == {2, 3, 5}
+    assert {one for some in shown(buffer, D) for one in some} == {1, 2, 3, 4, 5}  # references are any
+    assert all(Buffer(config()).practises(entry) for entry in tried)
+
+
 def test_held_out_programs_are_known_by_what_they_do_not_by_what_they_are_called(tmp_path: Path) -> None:
     """Benchmarks name their functions; proposals are always called `f`."""
     path = tmp_path / "held.jsonl"

@@ -101,6 +101,8 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str
         (["estimator.propose=grpo"],
          "estimator.propose = 'grpo' compares the tries of a prompt, and a proposal has one:"
          " use trr++, trr++_token or reinforce++"),
+        (["solve.practice=learnable", "solve.trials=1"],
+         "solve.practice = 'learnable' looks for tasks that some trials solved: raise solve.trials"),
         (["estimator.solve=rloo"],
          "estimator.solve = 'rloo' compares the tries of a prompt, and practice has one: set solve.tries to 2 or more"),
         (["estimator.solve=rloo", "solve.tries=2", "solve.reuse_trials=true", "solve.trials=1"],

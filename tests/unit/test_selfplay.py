@@ -111,6 +111,21 @@ def test_new_tasks_are_practised_first_and_the_rest_comes_from_the_buffer(seen: 
         assert reused == [entry for entry in chosen if entry not in new]
 
 
+@pytest.mark.parametrize("reused", [True, False])
+def test_new_tasks_that_teach_nothing_leave_room_for_more_practice(seen: Watched, reused: bool) -> None:
+    cfg = settings(solve={"trials": 4, "reuse_trials": reused, "practice": "learnable"})
+    step, buffer = taught(seen, solve={"trials": 4, "reuse_trials": reused, "practice": "learnable"})
+    new = [replace(entry, trials=4, successes=place % 5) for place, entry in enumerate(step.entries)]
+    chosen = selfplay.choose_practice(new, buffer, cfg, Chance(0))
+    assert chosen
+    for kind in Kind:
+        mixed = [entry for entry in new if entry.problem.kind is kind and 0 < entry.successes < 4]
+        mine = [entry for entry in chosen if entry.problem.kind is kind]
+        assert len(mine) == cfg.propose.batch - (len(mixed) if reused else 0)
+        assert mine[: len(mixed)] == mixed or reused
+        assert all(0 < entry.successes < entry.trials or not entry.trials for entry in mine)
+
+
 def test_trials_are_learned_from_only_if_they_are_reused(seen: Watched) -> None:
     step, _ = taught(seen, solve={"trials": 4, "tries": 2, "reuse_trials": False})
     new = len(step.entries)

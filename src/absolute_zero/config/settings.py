@@ -57,7 +57,7 @@ class Propose(Section):
     """Making tasks (paper section 3.3)."""
 
     batch: PositiveInt = 64
-    """B: proposals per kind and step; also the tasks per kind that are solved."""
+    """B: proposals per kind and step; also the tasks per kind that are practised."""
     references: Annotated[Int, Field(ge=0, le=64)] = 6
     """K: at most so many past triplets are shown. 0 is the ablation without references (paper section 4.3)."""
     choice: Literal["uniform", "recent", "learnable"] = "uniform"
@@ -77,6 +77,9 @@ class Solve(Section):
     """Tries per practised task."""
     reuse_trials: Flag = False
     """Train on the trials of new tasks, and practise only what is missing to B per kind."""
+    practice: Literal["uniform", "learnable"] = "uniform"
+    """Which tasks count towards B, and are practised: any; or those that some but not all trials solved, and seeds.
+    New ones that do not count leave room for more from the buffer."""
     lam: Annotated[Real, Field(ge=0, le=1000)] = 1.0
     """lambda: the weight of the solver's reward against the proposer's (paper eq. 3)."""
     induction: Literal["binary", "fraction"] = "binary"
@@ -96,7 +99,7 @@ class Buffer(Section):
     """What is kept at hand for references and practice, and what counts as new."""
 
     capacity: PositiveInt = 16_384
-    """Entries per kind; beyond it the oldest goes."""
+    """Entries per kind, and learnable ones; beyond it the oldest goes."""
     per_behaviour: PositiveInt = 3
     """Stored tasks per kind that behave the same on the probes, or have the same normalised program."""
     held_out: tuple[Text, ...] = ()
@@ -283,6 +286,8 @@ class Config(Section):
                 f"estimator.solve = {self.estimator.solve!r} compares the tries of a prompt, and practice has one:"
                 " set solve.tries to 2 or more"
             )
+        if self.solve.practice == "learnable" and self.solve.trials < 2:
+            raise ValueError("solve.practice = 'learnable' looks for tasks that some trials solved: raise solve.trials")
         if self.estimator.solve in PER_PROMPT and self.solve.reuse_trials and self.solve.trials < 2:
             raise ValueError(f"estimator.solve = {self.estimator.solve!r} needs solve.trials of 2 or more")
         return self
