@@ -1,10 +1,11 @@
-"""What a step of self-play costs apart from the model, measured: `python benchmarks/selfplay.py`.
+"""What a step of self-play costs, by part and apart from the model: `python benchmarks/selfplay.py`.
 
 Trains the scripted apprentice, whose answers cost next to nothing, so that what is left is the story, the sandbox and
 the store. Two questions: does a step stay as fast over a thousand steps, and what does its bookkeeping cost beside a
 million stored tasks? Bookkeeping is what has to do with the past: all of the buffer (references, novelty, practice)
 and of the store (the commit). Reading and comparing texts is neither; it is what is left of a step without the
-policy, the sandbox and the bookkeeping. Clocks stand around each. Prints a table and writes it with machine, Python,
+policy, the sandbox and the bookkeeping. Clocks stand around each. A third question, with the embedded model: where do
+the seconds of a step of the recipe `laptop` go? Prints a table and writes it with machine, Python,
 commit and date to `benchmarks/results/`. Linux only.
 """
 
@@ -31,10 +32,13 @@ from absolute_zero.config import load
 from absolute_zero.executor import Sandbox
 from absolute_zero.policy.scripted import Apprentice, Scripted
 from absolute_zero.ports import World
+from absolute_zero.run import Run, play, world_of
 from absolute_zero.store import Store
 from absolute_zero.tasks import make_tasks
 from absolute_zero.types import Completion, Entry, Job, Kind, Outcome, Problem, Sample, Sampling, Step
 
+SIZES = ("recipe_steps", "steps", "stored", "batch")
+"""Options that say how much is measured."""
 BULK = 20_000
 """Tasks per commit while filling."""
 
@@ -122,6 +126,30 @@ def row(name: str, unit: str, figures: Sequence[float], needed: str = "") -> dic
     return line | {key: round(figure, 4) for key, figure in zip(("median", "min", "max"), three, strict=True)}
 
 
+def parts(folder: Path, steps: int) -> list[dict[str, object]]:
+    """Where the seconds of the recipe's steps go, but for those of the first step, which warms up. Without the base
+    model's answers (`evals.base_every`); checkpoints are in the rest."""
+    cfg = load("laptop", [f"steps={steps}", "evals.base_every=0"])
+    spent: dict[int, dict[str, float]] = {}
+    with world_of(cfg) as world, Run.begin(cfg, folder, "recipe") as run:
+        for _ in play(run, world):
+            pass
+        for step, name, value in run.store.clocks(1):
+            spent.setdefault(step, {})[name] = float(value)
+    whole = [step["seconds"] for step in spent.values()]
+    seconds = {part: [step[f"seconds/{part}"] for step in spent.values()] for part in ("sample", "update", "execute")}
+    seconds["the rest"] = [step - sum(timed) for step, *timed in zip(whole, *seconds.values(), strict=True)]
+    lines = [row("a step of the recipe laptop", "s", whole)]
+    lines += [row(f"of it {part}", "s", some) for part, some in seconds.items()]
+    besides = zip(seconds["execute"], seconds["the rest"], whole, strict=True)
+    shares = [(execute + rest) / step for execute, rest, step in besides]
+    lines.append(row("of it execute and the rest", "share", shares, "< 0.1"))
+    for name, per in (("sampled", "sample"), ("trained", "update")):
+        rates = [step[f"tokens/{name}"] / some for step, some in zip(spent.values(), seconds[per], strict=True)]
+        lines.append(row(f"tokens {name}", "1/s", rates))
+    return lines
+
+
 @dataclass
 class Times:
     """Milliseconds of each step but the first: all of it, its bookkeeping, and what is left without policy and
@@ -133,7 +161,7 @@ class Times:
     began: float = 0.0
 
 
-def play(folder: Path, sandbox: Sandbox, steps: int, stored: int, batch: int) -> Times:
+def apprentice(folder: Path, sandbox: Sandbox, steps: int, stored: int, batch: int) -> Times:
     """Train beside so many stored tasks."""
     cfg = load("laptop", [f"propose.batch={batch}", f"steps={steps}", "sampling.max_tokens=100000"])
     clocks, times = Clocks(Scripted(Apprentice(rate=0.001)), sandbox), Times()
@@ -158,7 +186,7 @@ def play(folder: Path, sandbox: Sandbox, steps: int, stored: int, batch: int) ->
 
 def constant(folder: Path, sandbox: Sandbox, steps: int, batch: int) -> list[dict[str, object]]:
     """A long run by tenths."""
-    times = play(folder, sandbox, steps, stored=0, batch=batch)
+    times = apprentice(folder, sandbox, steps, stored=0, batch=batch)
     tenth = len(times.whole) // 10
     lines: list[dict[str, object]] = []
     for name, series in (("whole step", times.whole), ("bookkeeping", times.books), ("texts", times.texts)):
@@ -177,7 +205,7 @@ def crowded(folder: Path, sandbox: Sandbox, stored: int, batch: int) -> list[dic
     for tasks in (0, stored):
         place = folder / str(tasks)
         place.mkdir()
-        times = play(place, sandbox, 40, tasks, batch)
+        times = apprentice(place, sandbox, 40, tasks, batch)
         lines.append(row(f"bookkeeping of a step beside {tasks:,} tasks", "ms", times.books, "< 50"))
         lines.append(row(f"texts of a step beside {tasks:,} tasks", "ms", times.texts))
     lines.append(row(f"reading {stored:,} tasks, and the first step", "s", [times.began]))
@@ -187,20 +215,26 @@ def crowded(folder: Path, sandbox: Sandbox, stored: int, batch: int) -> list[dic
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure self-play without a model; writes to benchmarks/results/.")
+    parser = argparse.ArgumentParser(description="Measure steps of self-play; writes to benchmarks/results/.")
+    parser.add_argument("--recipe-steps", type=int, default=12, help="steps of the recipe laptop (default 12; 0: none)")
     parser.add_argument("--steps", type=int, default=1_000, help="length of the long run (default 1,000)")
     parser.add_argument("--stored", type=int, default=1_000_000, help="tasks in the full store (default 1,000,000)")
     parser.add_argument("--batch", type=int, default=16, help="proposals of each kind and step (default 16)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
     chosen = parser.parse_args()
+    if chosen.recipe_steps and chosen.recipe_steps < 2:
+        parser.error("--recipe-steps is 0 or at least 2: the first step is not counted")
     record = machine()
-    record["command"] = f"benchmarks/selfplay.py --steps {chosen.steps} --stored {chosen.stored} --batch {chosen.batch}"
+    record["command"] = "benchmarks/selfplay.py"
+    record["command"] += "".join(f" --{name.replace('_', '-')} {getattr(chosen, name)}" for name in SIZES)
     lines: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
         show({"level": sandbox.level})
         (Path(folder) / "long").mkdir()
         lines += crowded(Path(folder), sandbox, chosen.stored, chosen.batch)
         lines += constant(Path(folder) / "long", sandbox, chosen.steps, chosen.batch)
+        if chosen.recipe_steps:
+            lines += parts(Path(folder), chosen.recipe_steps)
     for line in lines:
         show(line)
     record["rows"] = lines
