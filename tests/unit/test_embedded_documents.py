@@ -1,12 +1,22 @@
-"""Documents are what self-play will pose, and their answers are right."""
+"""Documents are what self-play will pose, and their answers are right, or come behind candidates that are not."""
 
+import hashlib
 from collections import defaultdict
 
 import pytest
 
 from absolute_zero import text
 from absolute_zero.config import Config, Propose
-from absolute_zero.embedded.documents import DOCUMENT, EXAM, IDENTITY, THOUGHT, Document, document
+from absolute_zero.embedded.documents import (
+    DOCUMENT,
+    EXAM,
+    IDENTITY,
+    LESSONS,
+    THOUGHT,
+    Course,
+    Document,
+    document,
+)
 from absolute_zero.embedded.pieces import length, pieces
 from absolute_zero.executor import Sandbox
 from absolute_zero.novelty import normal_form
@@ -35,6 +45,10 @@ def answer_of(one: Document) -> text.Answer:
     return parts
 
 
+def in_vain(one: Document) -> bool:
+    return answer_of(one).thought.endswith(" no")
+
+
 def test_documents_are_addressed(made: list[Document]) -> None:
     assert [document(3, number)[0] for number in (699, 5, 0)] == [made[699], made[5], made[0]]
     assert document(4, 0)[0] != made[0]
@@ -47,7 +61,7 @@ def test_all_forms_occur(forms: dict[tuple[Role, Kind], list[Document]]) -> None
     assert 0.7 < solving / sum(tokens.values()) < 0.85
 
 
-def test_answers_are_right(made: list[Document]) -> None:
+def test_answers_are_right_but_for_those_in_vain(made: list[Document]) -> None:
     """Judged as self-play will judge them; and prompts are those that the tasks write."""
     jobs: list[Job] = []
     judged: list[Document] = []
@@ -59,16 +73,22 @@ def test_answers_are_right(made: list[Document]) -> None:
         assert one.prompt == task.pose(one.problem)
         verdict = task.judge(one.problem, answer_of(one).text)
         if isinstance(verdict, Judgement):
-            assert verdict.standing is Standing.PASSED, one
+            assert verdict.standing is (Standing.FAILED if in_vain(one) else Standing.PASSED), one
         else:
             jobs.append(verdict)
             judged.append(one)
     with Sandbox(workers=1, minimum_level="weak") as sandbox:
         truths = [Job(one.problem.program, tuple(given for given, _ in one.problem.pairs)) for one in made]
         outcomes = sandbox.run([*jobs, *truths])
+    lucky = 0
     for one, outcome in zip(judged, outcomes, strict=False):
         task = tasks[len(one.problem.pairs) if one.kind is Kind.INDUCTION else 6][one.kind]
-        assert task.decide(one.problem, outcome).standing is Standing.PASSED, one
+        right = task.decide(one.problem, outcome).standing is Standing.PASSED
+        if one.kind is Kind.INDUCTION and in_vain(one):
+            lucky += right  # wrong on a shown pair, and right on all that are hidden
+        else:
+            assert right is not in_vain(one), one
+    assert lucky <= 2
     for one, outcome in zip(made, outcomes[len(jobs) :], strict=True):
         assert [result.value for result in outcome.results] == [output for _, output in one.problem.pairs], one
 
@@ -87,9 +107,38 @@ def test_deduction_answers_are_bare_and_stand_at_the_end_of_the_thought(
 
 def test_induction_answers_stand_in_the_thought(forms: dict[tuple[Role, Kind], list[Document]]) -> None:
     for one in forms[Role.SOLVE, Kind.INDUCTION]:
+        thought = answer_of(one).thought
+        assert thought.endswith(" no" if in_vain(one) else " yes")
+        assert (one.problem.program in thought) is not in_vain(one)
+
+
+@pytest.mark.parametrize(("kind", "least", "most"), [(Kind.ABDUCTION, 3, 5), (Kind.INDUCTION, 2, 3)])
+def test_some_solutions_end_after_candidates_in_vain(
+    forms: dict[tuple[Role, Kind], list[Document]], kind: Kind, least: int, most: int
+) -> None:
+    """The answer is the last candidate, as it is where that is right; and the exam knows nothing of this."""
+    solved = forms[Role.SOLVE, kind]
+    vain = [one for one in solved if in_vain(one)]
+    assert 0.04 < len(vain) / len(solved) < 0.2
+    for one in vain:
         answer = answer_of(one)
-        assert one.problem.program in answer.thought
-        assert answer.thought.endswith(" yes")
+        assert least <= f"{answer.thought}\n".count(" no\n") <= most
+        candidates = [piece.text for piece in one.pieces if not piece.learn]
+        if kind is Kind.INDUCTION:
+            assert text.render_program(candidates[-1]) == answer.text
+        else:
+            assert len(set(candidates)) == len(candidates)
+            [(_, wanted)] = one.problem.pairs
+            assert answer.text != one.problem.pairs[0][0]
+            assert answer.thought.endswith(f" ? {wanted} no")
+
+
+@pytest.mark.parametrize(("course", "digest"), [(EXAM, "1be8022a40ba16a9"), (LESSONS, "f361f8e73cf492b8")])
+def test_the_documents_of_the_suites_and_of_the_weights_in_the_package(course: Course, digest: str) -> None:
+    """The start of SHA-256 over the first 200 documents of seed 0. EXAM's may not change; with others than these of
+    LESSONS, `azr pretrain` gives another model than the one whose card stands in the package."""
+    made = [repr(document(0, number, course=course)[0]) for number in range(200)]
+    assert hashlib.sha256("\n".join(made).encode()).hexdigest()[:16] == digest
 
 
 def test_what_comes_to_nothing_is_not_learned(made: list[Document]) -> None:
@@ -98,7 +147,7 @@ def test_what_comes_to_nothing_is_not_learned(made: list[Document]) -> None:
         for piece, rest in zip(one.pieces, one.pieces[1:], strict=False):
             if not piece.learn:
                 tried += 1
-                assert " no\n" in rest.text
+                assert " no\n" in f"{rest.text}\n"
                 assert piece.text not in (one.problem.program, *[given for given, _ in one.problem.pairs])
         assert one.pieces[-1].learn
     assert tried > 50
@@ -143,8 +192,8 @@ def test_lengths(made: list[Document]) -> None:
     assert lengths[-1] <= DOCUMENT
     assert lengths[COUNT // 2] < 140
     exam = sorted(length(one.prompt + one.response) for one, _ in (document(3, n, course=EXAM) for n in range(COUNT)))
-    assert exam[int(COUNT * 0.95)] <= 256  # lessons hold more induction, which is longer: 258
-    assert lengths[int(COUNT * 0.95)] <= 258
+    assert exam[int(COUNT * 0.95)] <= 256
+    assert lengths[int(COUNT * 0.95)] <= 268  # lessons hold more induction, and thoughts in vain: both are longer
     responses = sorted(length(one.response) for one in made)
     assert responses[int(COUNT * 0.98)] <= 256, "the recipe laptop cuts responses there"
     thoughts = sorted(length(answer_of(one).thought) for one in made if one.kind is Kind.DEDUCTION)

@@ -1,6 +1,10 @@
 """Pretraining goes on where it stopped, trains on nothing that is held out, and leaves a model that others can load."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +13,14 @@ import torch
 from safetensors.torch import load_file
 
 import tiny_models
+from absolute_zero import cli
 from absolute_zero.embedded.documents import document
 from absolute_zero.embedded.forward import losses
 from absolute_zero.embedded.held_out import HeldOut, read_held_out
 from absolute_zero.embedded.pretrain import Settings, new_model, pretrain
 from absolute_zero.embedded.stream import Plan, batches
 from absolute_zero.embedded.tokenizer import load_tokenizer, train_tokenizer
+from absolute_zero.evals.triplets import suite_files
 from absolute_zero.novelty import normal_form
 from absolute_zero.types import UserError
 
@@ -127,6 +133,30 @@ def test_workers_draw_the_same_documents(tokenizer: Path) -> None:
         assert row.weights[-1] == 1.0
 
 
+def test_workers_end_with_an_owner_that_was_killed(tokenizer: Path) -> None:
+    program = f"""
+import multiprocessing, os, signal
+from pathlib import Path
+from absolute_zero.embedded.stream import Plan, batches
+if __name__ == "__main__":
+    with batches(Plan(3, 4, Path({str(tokenizer / "tokenizer.json")!r}), 0.1), workers=1) as stream:
+        next(stream)
+        print(multiprocessing.active_children()[0].pid, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+    # The worker holds the pipe too, so that this returns when both have ended.
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as owner:
+        assert owner.stdout is not None
+        worker = int(owner.stdout.readline())
+        try:
+            owner.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.kill(worker, signal.SIGKILL)
+            raise
+    assert owner.returncode == -signal.SIGKILL
+
+
 def test_held_out_files(tmp_path: Path) -> None:
     programs = [document(3, number)[0].problem.program for number in range(40)]
     file = tmp_path / "held.jsonl"
@@ -178,3 +208,26 @@ def test_the_forward_pass_is_the_models_own(tokenizer: Path) -> None:
     torch.cat(expected).sum().backward()
     for name, weight in model.named_parameters():
         torch.testing.assert_close(gradients[name], weight.grad, rtol=1e-3, atol=1e-4)
+
+
+def test_the_command_gives_what_it_is_told_and_the_defaults_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Path, Settings, bool]] = []
+
+    def note(folder: Path, settings: Settings, *, resume: bool) -> None:
+        asked.append((folder, settings, resume))
+
+    monkeypatch.setattr("absolute_zero.embedded.pretrain.pretrain", note)
+    assert cli.main(["pretrain", "--out", str(tmp_path), "--tokens", "5"]) == 0
+    told = {
+        "--minutes": "3", "--seed": "7", "--threads": "2", "--workers": "4", "--device": "cuda", "--start": "there",
+        "--learning-rate": "0.1", "--decay": "0.9", "--held-out": "held.jsonl",
+    }  # fmt: skip
+    words = [word for pair in told.items() for word in pair]
+    assert cli.main(["pretrain", "--out", str(tmp_path), *words, "--resume"]) == 0
+    every = Settings(
+        minutes=3, seed=7, threads=2, workers=4, device="cuda", start=Path("there"), learning_rate=0.1, decay=0.9,
+        held_out=(*suite_files(), Path("held.jsonl")),
+    )  # fmt: skip
+    assert asked == [(tmp_path, Settings(tokens=5, held_out=tuple(suite_files())), False), (tmp_path, every, True)]

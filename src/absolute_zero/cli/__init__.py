@@ -301,7 +301,7 @@ def pretrain(
     learning_rate: Annotated[float, typer.Option(min=0, help="Of AdamW, at its peak; Muon's is 5 times it.")] = 3e-3,
     decay: Annotated[
         float, typer.Option(max=1, help="Share of the budget, above 0, over which the learning rate falls to 0.")
-    ] = 0.35,
+    ] = 0.7,
     held_out: Annotated[
         list[Path] | None, typer.Option(help="JSONL file of programs to leave out, beside the suites. Repeatable.")
     ] = None,

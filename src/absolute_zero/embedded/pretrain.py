@@ -66,7 +66,7 @@ class Settings:
     muon: float = 5.0
     warmup: float = 0.02
     """Share of the budget over which the learning rate rises."""
-    decay: float = 0.35
+    decay: float = 0.7
     """Share of the budget over which it falls to nothing."""
     prompt_weight: float = 0.1
     checkpoint_minutes: float = 5.0
