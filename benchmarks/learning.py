@@ -6,8 +6,7 @@ as long. `shuffled` and `frozen` must not gain. Each run ends with its marks on 
 runs that are there already are not run again. The first model is measured at lower temperatures too: a gain at
 temperature 1 that only sharpens what it knew does not reach its best of these. Then, from the run databases: what
 became of the proposals, over proposals and not over accepted tasks. Writes everything to `docs/results/learning.json`
-and prints tables.
-Settings after `--` go to every run.
+and prints tables. Settings after `--` go to every run.
 """
 
 import argparse

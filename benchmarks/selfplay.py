@@ -4,9 +4,9 @@ Trains the scripted apprentice, whose answers cost next to nothing, so that what
 the store. Two questions: does a step stay as fast over a thousand steps, and what does its bookkeeping cost beside a
 million stored tasks? Bookkeeping is what has to do with the past: all of the buffer (references, novelty, practice)
 and of the store (the commit). Reading and comparing texts is neither; it is what is left of a step without the
-policy, the sandbox and the bookkeeping. Clocks stand around each. A third question, with the embedded model: where do
-the seconds of a step of the recipe `laptop` go? Prints a table and writes it with machine, Python,
-commit and date to `benchmarks/results/`. Linux only.
+policy, the sandbox and the bookkeeping. A third question, with the embedded model: where do the seconds of a step of
+the recipe `laptop` go? The clocks are those of a run, `absolute_zero.run.Timed`. Prints a table and writes it with
+machine, Python, commit and date to `benchmarks/results/`. Linux only.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,53 +27,17 @@ from executor import RESULTS, machine, show
 
 from absolute_zero import selfplay
 from absolute_zero.buffer import Buffer
-from absolute_zero.chance import Chance
 from absolute_zero.config import load
 from absolute_zero.executor import Sandbox
 from absolute_zero.policy.scripted import Apprentice, Scripted
 from absolute_zero.ports import World
-from absolute_zero.run import Run, play, world_of
+from absolute_zero.run import Run, Timed, play, world_of
 from absolute_zero.store import Store
 from absolute_zero.tasks import make_tasks
-from absolute_zero.types import Completion, Entry, Job, Kind, Outcome, Problem, Sample, Sampling, Step
+from absolute_zero.types import Entry, Kind, Problem, Step
 
-SIZES = ("recipe_steps", "steps", "stored", "batch")
-"""Options that say how much is measured."""
 BULK = 20_000
 """Tasks per commit while filling."""
-
-
-@dataclass
-class Clocks:
-    """A policy and an executor, and the seconds spent in them."""
-
-    policy: Scripted
-    sandbox: Sandbox
-    seconds: float = 0.0
-
-    def _timed(self, call: Callable[[], Any]) -> Any:
-        start = time.perf_counter()
-        try:
-            return call()
-        finally:
-            self.seconds += time.perf_counter() - start
-
-    def sample(
-        self, prompts: Sequence[str], tries: int, sampling: Sampling, chances: Sequence[Chance]
-    ) -> list[list[Completion]]:
-        return self._timed(lambda: self.policy.sample(prompts, tries, sampling, chances))
-
-    def update(self, samples: Sequence[Sample]) -> Mapping[str, float]:
-        return self._timed(lambda: self.policy.update(samples))
-
-    def save(self, folder: Path) -> None:
-        self.policy.save(folder)
-
-    def load(self, folder: Path) -> None:
-        self.policy.load(folder)
-
-    def run(self, jobs: Sequence[Job]) -> list[Outcome]:
-        return self._timed(lambda: self.sandbox.run(jobs))
 
 
 @contextmanager
@@ -164,23 +128,24 @@ class Times:
 def apprentice(folder: Path, sandbox: Sandbox, steps: int, stored: int, batch: int) -> Times:
     """Train beside so many stored tasks."""
     cfg = load("laptop", [f"propose.batch={batch}", f"steps={steps}", "sampling.max_tokens=100000"])
-    clocks, times = Clocks(Scripted(Apprentice(rate=0.001)), sandbox), Times()
+    times = Times()
     with Store.open(folder / "run.db", rollouts=cfg.store.rollouts) as store:
         fill(store, stored)
         if stored:  # the first step comes next, and seeding has been
             store.commit(Step(0, (), (), ()), {})
-        start = time.perf_counter()
-        world = World(policy=clocks, executor=clocks, tasks=make_tasks(cfg))
+        timed = Timed(World(Scripted(Apprentice(rate=0.001)), sandbox, make_tasks(cfg)))
         with bookkeeping() as books:
-            for done in selfplay.train(world, store, cfg):
-                spent = time.perf_counter() - start
+            for done in selfplay.train(timed.world, store, cfg):
+                clocks = timed.clocks(done)
+                spent = clocks["seconds"]
+                elsewhere = sum(seconds for name, seconds in clocks.items() if name.startswith("seconds/"))
                 if done.number == 1:
                     times.began = spent
                 elif done.number > 1:
                     times.whole.append(1000 * spent)
                     times.books.append(1000 * books[0])
-                    times.texts.append(1000 * (spent - books[0] - clocks.seconds))
-                clocks.seconds, books[0], start = 0.0, 0.0, time.perf_counter()
+                    times.texts.append(1000 * (spent - books[0] - elsewhere))
+                books[0] = 0.0
     return times
 
 
@@ -225,8 +190,8 @@ def main() -> None:
     if chosen.recipe_steps and chosen.recipe_steps < 2:
         parser.error("--recipe-steps is 0 or at least 2: the first step is not counted")
     record = machine()
-    record["command"] = "benchmarks/selfplay.py"
-    record["command"] += "".join(f" --{name.replace('_', '-')} {getattr(chosen, name)}" for name in SIZES)
+    sizes = [f" --{name.replace('_', '-')} {size}" for name, size in vars(chosen).items() if name != "out"]
+    record["command"] = "benchmarks/selfplay.py" + "".join(sizes)
     lines: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
         show({"level": sandbox.level})

@@ -119,9 +119,8 @@ def batches(plan: Plan, first: int = 0, workers: int = 1) -> Generator[Iterator[
 def _alone(plan: Plan, step: int) -> Iterator[Batch]:
     tokenizer = Tokenizer.from_file(str(plan.tokenizer))
     held_out = read_held_out(plan.held_out)
-    while True:
-        yield batch_of(plan, step, tokenizer, held_out)
-        step += 1
+    for number in itertools.count(step):
+        yield batch_of(plan, number, tokenizer, held_out)
 
 
 def _in_turn(queues: Sequence[Any], processes: Sequence[Any]) -> Iterator[Batch]:
