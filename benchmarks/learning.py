@@ -3,10 +3,10 @@
 Runs `azr train` for every seed in two arms of equal length: `trained`; and `shuffled`, where advantages are dealt anew
 within role and kind. For the first seed in two more: `frozen`, with learning rate 0, and `long`, which is three times
 as long. `shuffled` and `frozen` must not gain. Each run ends with its marks on the held-out suites before and after;
-runs that are there already are not run again. The first model is measured at lower temperatures too: a gain at
-temperature 1 that only sharpens what it knew does not reach its best of these. Then, from the run databases: what
-became of the proposals, over proposals and not over accepted tasks. Writes everything to `docs/results/learning.json`
-and prints tables. Settings after `--` go to every run.
+runs that are there already are not run again. The first model and the trained ones are measured at lower temperatures
+too: a gain at temperature 1 that only sharpens what the model knew does not reach its best of these. Then, from the run
+databases: what became of the proposals, over proposals and not over accepted tasks. Writes everything to
+`docs/results/learning.json` and prints tables. Settings after `--` go to every run.
 """
 
 import argparse
@@ -23,7 +23,8 @@ from typing import Any, NamedTuple
 
 from executor import machine
 
-from absolute_zero.config import Config, load
+from absolute_zero.config import load
+from absolute_zero.evals.statistics import Interval, Marks, difference, table
 from absolute_zero.store import Store
 from absolute_zero.text import Answer, read_program, thought_and_answer
 from absolute_zero.types import Kind, Role
@@ -144,15 +145,41 @@ class _Idle(ast.NodeTransformer):
 # --- the study ----------------------------------------------------------------------------------------------
 
 
-def sharpened(folder: Path, cfg: Config, settings: Sequence[str]) -> dict[str, Any]:
-    """What the first model reaches at other temperatures, measured if it is not there."""
-    place = folder / "before.json"
+def measured(model: str, place: Path, tasks: int, settings: Sequence[str]) -> dict[str, Any]:
+    """What `azr eval` says of a model at TEMPERATURES, kept in a file."""
     if not place.exists():
-        command = [sys.executable, "-m", "absolute_zero.cli", "eval", cfg.model.path, *settings, "--json"]
-        command += ["--tasks", str(cfg.evals.tasks)]
+        command = [sys.executable, "-m", "absolute_zero.cli", "eval", model, *settings, "--json", f"--tasks={tasks}"]
         command += [word for temperature in TEMPERATURES for word in ("--temperature", str(temperature))]
         place.write_bytes(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     return json.loads(place.read_text())
+
+
+def marks(folder: Path, step: int, cooler: Mapping[str, Any]) -> dict[str, list[Marks]]:
+    """By temperature, how each held-out task was answered in a step of a run: at 1 and greedily by the run itself."""
+    with Store.read(folder / "run.db") as store:
+        rows = json.loads(store.run(f"marks held_out {step}") or "[]")
+    once = [Marks(Kind(row["kind"]), row["right"], row["tries"], row["greedy"]) for row in rows]
+    greedy = [Marks(mark.kind, mark.greedy is True, int(mark.greedy is not None), None) for mark in once]
+    given = cooler["marks"]["held_out"]
+    others = {at: [Marks(Kind(kind), *rest) for kind, *rest in some] for at, some in given.items()}
+    return {"0": greedy, **others, "1": once}
+
+
+def cooler(before: Mapping[str, Sequence[Marks]], after: Mapping[str, Sequence[Marks]]) -> dict[str, Any]:
+    """Whether the run did more than sharpen: one try before and after at every temperature, and after at 1 against
+    before at its best."""
+
+    def plain(found: Mapping[str, Mapping[str, Interval]]) -> dict[str, Interval]:
+        return {row: metrics["t1"] for row, metrics in found.items()}
+
+    best = max(before, key=lambda at: table(before[at])["mean"]["t1"].value)
+    return {
+        "before": {at: plain(table(some)) for at, some in before.items()},
+        "after": {at: plain(table(some)) for at, some in after.items()},
+        "difference": {at: plain(difference(before[at], after[at])) for at in before},
+        "best_before": best,
+        "after_at_1_minus_best_before": plain(difference(before[best], after["1"])),
+    }
 
 
 def pooled(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[float]]]:
@@ -177,28 +204,43 @@ def main() -> None:
     given.runs.mkdir(parents=True, exist_ok=True)
     cfg = load("laptop", given.settings)
     others = [setting for setting in given.settings if not setting.startswith("steps=")]
-    found: dict[str, Any] = {"machine": machine(), "settings": given.settings, "arms": {}}
-    found["before_by_temperature"] = sharpened(given.runs, cfg, others)
+    command = f"benchmarks/learning.py --jobs {given.jobs} -- {' '.join(given.settings)}"
+    found: dict[str, Any] = {"command": command, "machine": machine(), "arms": {}}
     seeds = {arm: given.seeds[: ARMS[arm].seeds] for arm in given.arms}
+    folders = {(arm, seed): given.runs / f"{arm}-{seed}" for arm, some in seeds.items() for seed in some}
+    # The longest first, so that lanes end together.
+    order = sorted(folders, key=lambda it: -ARMS[it[0]].times)
+    begun = {it: [f"steps={cfg.steps * ARMS[it[0]].times}", *others, *ARMS[it[0]].settings] for it in order}
     with ThreadPoolExecutor(given.jobs) as pool:
-        runs = {
-            (arm, seed): pool.submit(
-                trained,
-                given.runs / f"{arm}-{seed}",
-                seed,
-                [f"steps={cfg.steps * ARMS[arm].times}", *others, *ARMS[arm].settings],
-            )
-            for arm, some in seeds.items()
-            for seed in some
-        }
+        try:
+            tasks = cfg.evals.tasks
+            first = pool.submit(measured, cfg.model.path, given.runs / "before.json", tasks, others)
+            runs = {it: pool.submit(trained, folders[it], it[1], begun[it]) for it in order}
+            results = {it: runs[it].result() for it in folders}
+            last = {
+                (arm, seed): pool.submit(
+                    measured, f"{place}/checkpoints/{cfg.steps}", place / "after.json", tasks, [*others, f"seed={seed}"]
+                )
+                for (arm, seed), place in folders.items()
+                if arm == "trained"
+            }
+            sharp = {
+                it: cooler(marks(folders[it], 0, first.result()), marks(folders[it], cfg.steps, after.result()))
+                for it, after in last.items()
+            }
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    found["before_by_temperature"] = {name: part for name, part in first.result().items() if name != "marks"}
     for arm, some in seeds.items():
-        results = [runs[arm, seed].result() for seed in some]
-        gains = pooled(results)
+        gains = pooled([results[arm, seed] for seed in some])
         found["arms"][arm] = {
             "seeds": some,
+            "config": json.loads((folders[arm, some[0]] / "config.json").read_text()),
             "gains": gains,
-            "results": results,
-            "proposals": [proposals(given.runs / f"{arm}-{seed}") for seed in some],
+            "results": [results[arm, seed] for seed in some],
+            "temperatures": [sharp[arm, seed] for seed in some if (arm, seed) in sharp],
+            "proposals": [proposals(folders[arm, seed]) for seed in some],
         }
         given.out.parent.mkdir(parents=True, exist_ok=True)
         given.out.write_text(json.dumps(found, indent=1) + "\n")

@@ -90,10 +90,10 @@ def row(name: str, unit: str, figures: Sequence[float], needed: str = "") -> dic
     return line | {key: round(figure, 4) for key, figure in zip(("median", "min", "max"), three, strict=True)}
 
 
-def parts(folder: Path, steps: int) -> list[dict[str, object]]:
+def parts(folder: Path, steps: int, settings: Sequence[str]) -> list[dict[str, object]]:
     """Where the seconds of the recipe's steps go, but for those of the first step, which warms up. Without the base
     model's answers (`evals.base_every`); checkpoints are in the rest."""
-    cfg = load("laptop", [f"steps={steps}", "evals.base_every=0"])
+    cfg = load("laptop", [f"steps={steps}", "evals.base_every=0", *settings])
     spent: dict[int, dict[str, float]] = {}
     with world_of(cfg) as world, Run.begin(cfg, folder, "recipe") as run:
         for _ in play(run, world):
@@ -186,12 +186,13 @@ def main() -> None:
     parser.add_argument("--stored", type=int, default=1_000_000, help="tasks in the full store (default 1,000,000)")
     parser.add_argument("--batch", type=int, default=16, help="proposals of each kind and step (default 16)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
+    parser.add_argument("settings", nargs="*", help="KEY=VALUE for the run of the recipe")
     chosen = parser.parse_args()
     if chosen.recipe_steps and chosen.recipe_steps < 2:
         parser.error("--recipe-steps is 0 or at least 2: the first step is not counted")
     record = machine()
-    sizes = [f" --{name.replace('_', '-')} {size}" for name, size in vars(chosen).items() if name != "out"]
-    record["command"] = "benchmarks/selfplay.py" + "".join(sizes)
+    sizes = [f"--{name.replace('_', '-')} {size}" for name, size in vars(chosen).items() if isinstance(size, int)]
+    record["command"] = " ".join(["benchmarks/selfplay.py", *sizes, *chosen.settings])
     lines: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
         show({"level": sandbox.level})
@@ -199,7 +200,7 @@ def main() -> None:
         lines += crowded(Path(folder), sandbox, chosen.stored, chosen.batch)
         lines += constant(Path(folder) / "long", sandbox, chosen.steps, chosen.batch)
         if chosen.recipe_steps:
-            lines += parts(Path(folder), chosen.recipe_steps)
+            lines += parts(Path(folder), chosen.recipe_steps, chosen.settings)
     for line in lines:
         show(line)
     record["rows"] = lines

@@ -13,7 +13,7 @@ advantage is 0.
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from absolute_zero.chance import Chance
 from absolute_zero.types import Kind, Role
@@ -208,30 +208,6 @@ def _by_role_and_kind(samples: Sequence[Earned]) -> dict[tuple[Role, Kind], list
         if sample.weight > 0:
             places.setdefault((sample.role, sample.kind), []).append(place)
     return places
-
-
-def evened(samples: Sequence[Earned]) -> list[Earned]:
-    """The samples with weights by which a role and kind counts by how many responses it has, and not by how long they
-    are: divided by the mean length in its pool, and times that of all. Within a pool nothing changes, so nobody gains
-    by being short.
-
-    >>> short = Earned(Role.SOLVE, Kind.DEDUCTION, prompt=0, reward=1.0, tokens=50)
-    >>> long = Earned(Role.SOLVE, Kind.INDUCTION, prompt=1, reward=1.0, tokens=150)
-    >>> [round(sample.weight, 3) for sample in evened([short, long])]  # the mean of all is 100 tokens
-    [2.0, 0.667]
-    """
-    pools = list(_by_role_and_kind(samples).values())
-
-    def length(places: Sequence[int]) -> float:
-        return _mean([max(1.0, samples[place].tokens) for place in places], [samples[place].weight for place in places])
-
-    found = list(samples)
-    overall = length([place for places in pools for place in places]) if pools else 0.0
-    for places in pools:
-        factor = overall / length(places)
-        for place in places:
-            found[place] = replace(samples[place], weight=samples[place].weight * factor)
-    return found
 
 
 def sampled_once(samples: Sequence[Earned], estimators: Mapping[Role, str]) -> list[int]:

@@ -31,7 +31,7 @@ class Policy(Protocol):
     def sample(
         self, prompts: Sequence[str], tries: int, sampling: Sampling, chances: Sequence[Chance]
     ) -> list[list[Completion]]:
-        """`tries` completions behind each prompt: [prompt][try].
+        """`tries` completions of each prompt: [prompt][try].
 
         All noise of try t of prompt i is addressed by `chances[i].at(t)` and the token's position, so it does not
         depend on what else is asked in the call. A prompt too long for the model gives completions without tokens.

@@ -2,7 +2,7 @@
 
     runs/NAME/config.json       the settings, resolved
               run.db            everything that happened (`absolute_zero.store`)
-              checkpoints/N/    the policy behind step N, a Hugging Face folder
+              checkpoints/N/    the policy after step N, a Hugging Face folder
               lock              held while a process works here
     runs/latest                 the newest run
 
@@ -12,8 +12,6 @@ in the transaction of its step. Never writes into a folder that another process 
 screens. Floor 5.
 """
 
-import hashlib
-import json
 import os
 import shutil
 import time
@@ -28,6 +26,7 @@ from absolute_zero import selfplay
 from absolute_zero.buffer import Buffer, held_out
 from absolute_zero.chance import Chance
 from absolute_zero.config import Config
+from absolute_zero.disk import digest_of, explained, locked, sync, sync_folder, write
 from absolute_zero.evals.triplets import suite_files
 from absolute_zero.executor import Sandbox
 from absolute_zero.ports import Policy, World
@@ -35,7 +34,9 @@ from absolute_zero.store import Beside, Checkpoint, Store
 from absolute_zero.tasks import make_tasks
 from absolute_zero.types import Completion, Job, Outcome, Sample, Sampling, Step, UserError
 
-CONFIG, DATABASE, CHECKPOINTS, LOCK, LATEST = "config.json", "run.db", "checkpoints", "lock", "latest"
+CONFIG, DATABASE, CHECKPOINTS, LATEST = "config.json", "run.db", "checkpoints", "latest"
+EMBEDDED, SCRIPTED = "embedded", "scripted"
+"""Models that are no paths."""
 WEIGHTS: Final = Path(str(files("absolute_zero"))) / "embedded" / "weights"
 """The model in the package, a Hugging Face folder."""
 KEPT: Final = 2
@@ -69,6 +70,7 @@ class Run:
     @classmethod
     def resume(cls, folder: Path) -> Self:
         """The run in this folder. Raises UserError if there is none, it is damaged, or somebody works in it."""
+        folder = itself(folder)
         cfg = settings_of(folder)
         return cls._open(folder, cfg, _never(cfg))
 
@@ -88,7 +90,7 @@ class Run:
     # --- checkpoints ----------------------------------------------------------------------------------------
 
     def save(self, policy: Policy, done: Step) -> Checkpoint:
-        """Write what the policy is behind this step; the result belongs into the transaction of the step."""
+        """Write what the policy is after this step; the result belongs into the transaction of the step."""
         place = self.folder / CHECKPOINTS / str(done.number)
         aside = place.with_name(f".{done.number}")
         with explained(place):
@@ -104,15 +106,19 @@ class Run:
     def restore(self, policy: Policy) -> int | None:
         """Bring policy and store to the newest whole checkpoint; its step, or None where the run is at its beginning.
 
-        Rows of later steps are forgotten, and will be made again. Without a checkpoint seeding is kept, as it
-        changes no weights.
+        Rows of later steps are forgotten, and will be made again. Before the first checkpoint seeding is kept, as it
+        changes no weights. Raises UserError, and forgets nothing, where no checkpoint is whole that was written.
         """
-        for step, checkpoint in self.store.checkpoints():
+        written = self.store.checkpoints()
+        for step, checkpoint in written:
             place = self.folder / checkpoint.folder
             if _whole(place, checkpoint.digest):
                 policy.load(place)
                 self.store.rewind(step)
                 return step
+        if written:
+            place = self.folder / written[0][1].folder
+            raise UserError(f"{place} is missing or damaged, as is every other checkpoint: bring it back from a copy")
         self.store.rewind(0)
         return None
 
@@ -124,6 +130,11 @@ class Run:
                 shutil.rmtree(place, ignore_errors=True)
 
 
+def itself(folder: Path) -> Path:
+    """The run that a link like `latest` stands for now: another run may take the link at any moment."""
+    return folder.parent / folder.readlink() if folder.is_symlink() else folder
+
+
 def settings_of(folder: Path) -> Config:
     """What a run was begun with. Raises UserError if the folder holds no run, or one of another version."""
     try:
@@ -131,7 +142,8 @@ def settings_of(folder: Path) -> Config:
     except OSError as error:
         raise UserError(f"{folder} is no run folder ({CONFIG}: {error.strerror}): name one under runs/") from None
     except ValueError:
-        raise UserError(f"{folder / CONFIG} is not the settings of this version: take it from a copy") from None
+        remedy = "open it with the version that wrote it, or bring the file back from a copy"
+        raise UserError(f"{folder / CONFIG} is damaged, or of another version: {remedy}") from None
 
 
 def newest(folder: Path) -> tuple[int, Path]:
@@ -153,9 +165,9 @@ def remembered(folder: Path, cfg: Config) -> Buffer:
 
 
 def play(run: Run, world: World, stopping: Callable[[], bool] = lambda: False) -> Iterator[Step]:
-    """Train from where the run stands to its last step, or to the first step behind which `stopping` says so.
+    """Train from where the run stands to its last step, or to the first step after which `stopping` says so.
 
-    Saves the policy as often as the settings say, behind the last step, and before it stops. Seconds by part and
+    Saves the policy as often as the settings say, after the last step, and before it stops. Seconds by part and
     tokens go to the store's clocks.
     """
     run.restore(world.policy)
@@ -259,43 +271,18 @@ def world_of(cfg: Config) -> Generator[World]:
 def policy_of(cfg: Config) -> Policy:
     """The policy that `model.path` names: `embedded` is the model in the package, and `scripted` the apprentice of
     straight lines, which needs no torch."""
-    if cfg.model.path == "scripted":
+    if cfg.model.path == SCRIPTED:
         from absolute_zero.policy.scripted import Apprentice, Scripted
 
         return Scripted(Apprentice())
     from absolute_zero.policy.local import LocalPolicy
 
-    if cfg.model.path != "embedded":
+    if cfg.model.path != EMBEDDED:
         return LocalPolicy.open(cfg.model.path, cfg)
     return LocalPolicy.open(WEIGHTS, cfg)
 
 
 # --- files --------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def explained(place: Path) -> Generator[None]:
-    """What the system refuses, as one line."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"{place}: {error.strerror or error}: make room, or choose another folder") from error
-
-
-@contextmanager
-def locked(folder: Path) -> Generator[None]:
-    """Hold the folder's lock; the system lets go of it when this process ends, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: the store still refuses a second writer
-        yield
-        return
-    with explained(folder), (folder / LOCK).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"another process works in {folder}: wait for it, or begin another run") from None
-        yield
 
 
 def _never(cfg: Config) -> Set[str]:
@@ -305,7 +292,7 @@ def _never(cfg: Config) -> Set[str]:
 def _anchored(cfg: Config) -> Config:
     """The settings with files and folders by their whole paths: a run goes on from wherever it is resumed."""
     model = cfg.model
-    if Path(model.path).is_dir():
+    if model.path not in (EMBEDDED, SCRIPTED) and Path(model.path).is_dir():
         model = model.model_copy(update={"path": str(Path(model.path).resolve())})
     held = tuple(str(Path(path).resolve()) for path in cfg.buffer.held_out)
     return cfg.model_copy(update={"model": model, "buffer": cfg.buffer.model_copy(update={"held_out": held})})
@@ -340,51 +327,8 @@ def _point(link: Path, target: str) -> None:
         aside.unlink(missing_ok=True)
 
 
-def write(path: Path, text: str) -> None:
-    """Replace a file in one move, synced: it holds the old text or the new one, never half of one."""
-    aside = path.with_name(f".{path.name}")
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    sync_folder(path.parent)
-
-
-def sync(folder: Path) -> str:
-    """Bring every file below to the disk; gives their digest."""
-    for path in [folder, *folder.rglob("*")]:
-        if path.is_dir():
-            sync_folder(path)
-        else:
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    return digest_of(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def digest_of(folder: Path) -> str:
-    """A checksum of all files below, with their names."""
-    names = {path.relative_to(folder).as_posix(): _sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
-    return hashlib.sha256(json.dumps(names, sort_keys=True).encode()).hexdigest()
-
-
 def _whole(folder: Path, digest: str) -> bool:
     try:
         return folder.is_dir() and digest_of(folder) == digest
     except OSError:
         return False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 
 from absolute_zero import rewards, text
-from absolute_zero.advantages import Earned, advantages, evened, sampled_once
+from absolute_zero.advantages import Earned, advantages, sampled_once
 from absolute_zero.buffer import Buffer
 from absolute_zero.chance import Chance
 from absolute_zero.config import Config
@@ -198,7 +198,6 @@ def credit(rollouts: Sequence[Rollout], cfg: Config, chance: Chance) -> list[Rol
     for place in sampled_once(earned, names):
         earned[place] = replace(earned[place], weight=0.0)
     gained = advantages(earned, names, chance.at("shuffled") if cfg.estimator.shuffled else None)
-    earned = evened(earned) if cfg.update.aggregate == "kind" else earned
     return [
         replace(r, reward=reward, weight=e.weight, advantage=advantage)
         for r, reward, e, advantage in zip(rollouts, pay, earned, gained, strict=True)

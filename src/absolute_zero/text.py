@@ -140,13 +140,13 @@ class _Fence:
 
     @property
     def label(self) -> str:
-        """The label of the block this line opens: the first word behind the fence, in lower case."""
+        """The label of the block this line opens: the first word after the fence, in lower case."""
         word = "".join(self.info.split(None, 1)[:1]).lower()
         return _SPELLINGS.get(word, word)
 
     @property
     def opens(self) -> bool:
-        """A run of backticks with another one behind it is code within a line (CommonMark 4.5)."""
+        """A run of backticks with another one after it is code within a line (CommonMark 4.5)."""
         return self.mark == "~" or "`" not in self.info
 
     def ends(self, opening: "_Fence") -> bool:
@@ -189,7 +189,7 @@ def _split(answer: str) -> tuple[list[_Block], list[str]]:
     """The blocks of an answer in their order, and its lines that are content of no closed one.
 
     As in CommonMark, with two more ends to a block. A fence with one of our labels begins a part, so the block
-    before it was left open, or was a wrapper around the parts. A closing fence may have a tag right behind it."""
+    before it was left open, or was a wrapper around the parts. A closing fence may have a tag right after it."""
     blocks: list[_Block] = []
     outside: list[str] = []
     opening: _Fence | None = None

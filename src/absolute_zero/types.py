@@ -205,12 +205,12 @@ class Sampling:
     max_tokens: int = 512
     """Longest completion, in tokens."""
     stop: tuple[str, ...] = ("</answer>",)
-    """A completion ends behind the first of these, or at the model's own end of text."""
+    """A completion ends after the first of these, or at the model's own end of text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a policy wrote behind one prompt.
+    """What a policy wrote after one prompt.
 
     >>> Completion("2</answer>", tokens=(17, 4), logprobs=(-0.5, -0.1)).cut
     False

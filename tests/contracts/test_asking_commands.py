@@ -55,6 +55,10 @@ def test_a_runs_marks_are_those_it_ended_with(run: Path, capsys: pytest.CaptureF
         assert rounded == {"pass1": after[kind]["t1"], "pass8": after[kind]["pass8"]}
         assert [round(value, 6) for value in row["greedy"]] == after[kind]["greedy"]
         assert row["n"] == (18 if kind == "mean" else 6)
+    marks = found["marks"]["held_out"]["1"]
+    assert [mark[0] for mark in marks[::6]] == list(Kind)
+    right = sum(right for kind, right, tries, _ in marks if kind == "induction")
+    assert right / 48 == found["suites"]["held_out"]["induction"]["pass1"]["1"][0]
     assert files(run) == before
 
 
@@ -145,6 +149,7 @@ def test_a_task_that_was_given_is_answered(
     [
         (["eval", "RUN", "steps=3"], "give none beside it"),
         (["eval", *SCRIPTED, "--data", "none.jsonl"], "cannot read the tasks of 'none.jsonl'"),
+        (["eval", *SCRIPTED, "--data", "FILE", "--data", "there/line.py"], "two files of --data have the same name"),
         (["eval", "./none"], "there is no such folder"),
         (["eval", *SCRIPTED, "--temperature", "0"], "--temperature"),
         (["play", *SCRIPTED, "--kind", "guess"], "--kind"),

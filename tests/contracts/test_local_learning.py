@@ -151,7 +151,7 @@ def test_the_reference_is_where_the_run_began(tmp_path: Path) -> None:
 
 
 def test_the_learning_rate_falls_at_the_end_of_the_run() -> None:
-    """Five steps at 0.4, falling over the last two: (5 - 3) / 2, (5 - 4) / 2; behind the end 0, not less."""
+    """Five steps at 0.4, falling over the last two: (5 - 3) / 2, (5 - 4) / 2; after the end 0, not less."""
     made = policy(steps=5, update={"warmup_steps": 2, "decay_steps": 2, "learning_rate": 0.4})
     samples = samples_of(made)
     rates = [made.update(samples)["learning_rate"] for _ in range(7)]

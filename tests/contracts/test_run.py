@@ -70,13 +70,22 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
         assert again.cfg == CFG
 
 
+def test_the_models_that_are_no_paths_stay_what_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("scripted", "embedded", "mine"):
+        (tmp_path / name).mkdir()
+        cfg = CFG.model_copy(update={"model": CFG.model.model_copy(update={"path": name})})
+        with Run.begin(cfg, tmp_path / "runs") as run:
+            assert run.cfg.model.path == (str(tmp_path / "mine") if name == "mine" else name)
+
+
 def test_what_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run folder"):
         Run.resume(tmp_path / "none")
     with Run.begin(CFG, tmp_path) as run:
         pass
     (run.folder / CONFIG).write_text('{"seed": "x"}')
-    with pytest.raises(UserError, match="not the settings"):
+    with pytest.raises(UserError, match="is damaged, or of another version"):
         Run.resume(run.folder)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"Not a directory|File exists"):
@@ -95,7 +104,7 @@ def test_a_run_stopped_and_resumed_is_the_same(sandbox: Sandbox, tmp_path: Path,
     assert rows(run.folder) == whole
 
 
-def test_steps_behind_the_last_checkpoint_are_made_again(sandbox: Sandbox, tmp_path: Path, whole: list[str]) -> None:
+def test_steps_after_the_last_checkpoint_are_made_again(sandbox: Sandbox, tmp_path: Path, whole: list[str]) -> None:
     with Run.begin(CFG, tmp_path) as run:
         for done in play(run, world(watched(sandbox), CFG)):
             if done.number == 5:
@@ -114,6 +123,27 @@ def test_a_damaged_checkpoint_is_passed_over(sandbox: Sandbox, tmp_path: Path, w
     with Run.resume(run.folder) as run:
         assert [done.number for done in go(run, sandbox)] == [5, 6]
     assert rows(run.folder) == whole
+
+
+def test_where_no_checkpoint_is_left_nothing_is_forgotten(sandbox: Sandbox, tmp_path: Path, whole: list[str]) -> None:
+    with Run.begin(CFG, tmp_path) as run:
+        go(run, sandbox)
+    (run.folder / CHECKPOINTS).rename(tmp_path / "elsewhere")
+    with Run.resume(run.folder) as run, pytest.raises(UserError, match="bring it back from a copy"):
+        go(run, sandbox)
+    assert rows(run.folder) == whole
+
+
+def test_a_run_keeps_to_its_folder_when_latest_moves_on(sandbox: Sandbox, tmp_path: Path) -> None:
+    with Run.begin(CFG, tmp_path) as run:
+        go(run, sandbox, until=3)
+    with Run.resume(tmp_path / LATEST) as run:
+        with Run.begin(CFG, tmp_path) as other:
+            pass
+        assert (tmp_path / LATEST).resolve() == other.folder
+        go(run, sandbox)
+    assert sorted(path.name for path in (tmp_path / "001" / CHECKPOINTS).iterdir()) == ["4", "6"]
+    assert not list((other.folder / CHECKPOINTS).iterdir())
 
 
 def test_without_any_checkpoint_seeding_is_kept(sandbox: Sandbox, tmp_path: Path, whole: list[str]) -> None:

@@ -71,10 +71,10 @@ def test_a_second_run_has_a_folder_of_its_own_and_equal_rows(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_run_behind_a_saved_step(tmp_path: Path, number: signal.Signals, code: int) -> None:
+def test_a_signal_ends_the_run_after_a_saved_step(tmp_path: Path, number: signal.Signals, code: int) -> None:
     ended, out = interrupted(tmp_path, [number], "checkpoint_every=0")
     assert ended == code
-    assert out.startswith("stopping behind this step; once more to leave at once\n")
+    assert out.startswith("stopping after this step; once more to leave at once\n")
     assert out.splitlines()[-1] == "stopped; go on with: azr train --resume runs/001"
     with Store.read(tmp_path / "runs" / "001" / "run.db") as store:
         [(saved, _)] = store.checkpoints()
@@ -110,6 +110,8 @@ def test_a_stopped_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
     [
         (["--resume", "none"], "none is no run folder"),
         (["--resume", "none", "steps=3"], "give nothing beside it"),
+        (["--resume", "none", "--recipe", "laptop"], "give nothing beside it"),
+        (["--resume", "none", "--runs", "runs"], "give nothing beside it"),
         (["--recipe", "tiny", "model.path=./none"], "model"),
         ([*TOY, "--runs", "/proc/none"], "/proc/none"),
         ([*TOY, "--name", "a/b"], "one plain word"),

@@ -30,7 +30,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def play(sandbox: Sandbox, folder: Path, until: int = CFG.steps) -> list[str]:
-    """Train in this folder, from the checkpoint there if there is one, and stop behind a step; the rows of the run."""
+    """Train in this folder, from the checkpoint there if there is one, and stop after a step; the rows of the run."""
     seen = watched(sandbox)
 
     def keep(done: Step) -> Beside:

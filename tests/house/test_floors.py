@@ -15,7 +15,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 FLOORS = {
     0: ("types", "values", "programs", "chance", "ports", "config"),
-    1: ("text", "rewards", "advantages", "novelty", "store", "executor", "policy"),
+    1: ("text", "rewards", "advantages", "novelty", "disk", "store", "executor", "policy"),
     2: ("tasks", "buffer", "monitors"),
     3: ("selfplay",),
     4: ("evals",),

@@ -179,7 +179,7 @@ def test_counts_are_those_of_the_step(commits: list[Commit]) -> None:
 @FEW
 @given(runs(), st.data())
 def test_rewinding_leaves_no_trace(commits: list[Commit], data: st.DataObject) -> None:
-    """Behind step n + k, rewound to n, is as stopped at n; going on from there is as never rewound."""
+    """After step n + k, rewound to n, is as stopped at n; going on from there is as never rewound."""
     stop = data.draw(st.integers(0, len(commits)))
     number = commits[stop - 1].step.number if stop else commits[0].step.number - 1
     with committed(commits) as store:

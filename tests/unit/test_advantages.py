@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from absolute_zero.advantages import ESTIMATORS, Earned, advantages, evened, left_out, sampled_once
+from absolute_zero.advantages import ESTIMATORS, Earned, advantages, left_out, sampled_once
 from absolute_zero.types import Kind, Role
 
 D, A, I = Kind.DEDUCTION, Kind.ABDUCTION, Kind.INDUCTION  # noqa: E741
@@ -250,24 +250,3 @@ def test_estimators_that_are_not_there() -> None:
         by("ppo", [])
     with pytest.raises(ValueError, match="no estimator for the role propose"):
         advantages(MIXED, {S: "trr++"})
-
-
-# --- lengths ------------------------------------------------------------------------------------------------
-
-
-def test_evened_by_hand() -> None:
-    """Deduction: (1 * 10 + 1 * 30 + 2 * 20) / 4 = 20 tokens; induction 140; proposals 80. All, by weight:
-    (80 + 140 + 80) / 6 = 50. So the weights of deduction are multiplied by 50 / 20, of induction by 50 / 140, of
-    proposals by 50 / 80."""
-    given = [
-        Earned(S, D, 0, 1.0, 1.0, 10), Earned(S, D, 0, 0.0, 1.0, 30), Earned(S, D, 1, 0.0, 2.0, 20),
-        Earned(S, I, 2, 0.0, 1.0, 140), Earned(P, I, 3, 0.0, 1.0, 80), Earned(P, I, 4, 0.0, 0.0, 999),
-    ]  # fmt: skip
-    got = evened(given)
-    assert [one.weight for one in got] == near(2.5, 2.5, 5.0, 50 / 140, 50 / 80, 0.0)
-    assert [(one.reward, one.tokens, one.prompt) for one in got] == [(e.reward, e.tokens, e.prompt) for e in given]
-    mass = {kind: sum(one.weight * one.tokens for one in got if one.kind is kind and one.role is S) for kind in (D, I)}
-    assert mass == {D: pytest.approx(4 * 50), I: pytest.approx(1 * 50)}  # by the weights that were given, not by length
-    assert evened([]) == []
-    assert evened([Earned(S, D, 0, 1.0, 0.0, 5)]) == [Earned(S, D, 0, 1.0, 0.0, 5)]
-    assert [one.weight for one in evened([Earned(S, D, 0, 1.0, 1.0, 0)])] == [1.0]

@@ -1,4 +1,4 @@
-"""Documents are what self-play will pose, and their answers are right, or come behind candidates that are not."""
+"""Documents are what self-play will pose, and their answers are right, or come after candidates that are not."""
 
 import hashlib
 import re

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 
 import tiny_models
 from absolute_zero import cli
+from absolute_zero.disk import locked
 from absolute_zero.embedded.documents import document
 from absolute_zero.embedded.forward import losses
 from absolute_zero.embedded.held_out import HeldOut, read_held_out
@@ -120,6 +122,35 @@ def test_a_run_can_begin_with_a_finished_model(tmp_path: Path, tokenizer: Path) 
     assert not (tmp_path / "third").exists()
 
 
+def test_a_folder_that_is_refused_stays_as_it_is(tmp_path: Path, tokenizer: Path) -> None:
+    held = tmp_path / "held.jsonl"
+    held.write_text(json.dumps({"program": "def f(x):\n    return x + 1"}))
+    settings = Settings(tokens=2_000, held_out=(held,), **TINY)
+    there = tmp_path / "there"
+    finished = pretrain(begun(there, tokenizer), settings, say=quiet)
+    before = {path: path.read_bytes() for path in there.rglob("*") if path.is_file()}
+    for wrong, said in [
+        (replace(settings, seed=6), r"was begun with seed 5, not 6"),
+        (replace(settings, start=finished), r"was begun with start None, not "),
+        (replace(settings, held_out=()), r"was begun with held_out \w+, not nothing"),
+        (replace(settings, held_out=(tmp_path / "missing",)), "held-out programs"),
+        (replace(settings, device="gpu"), "give cpu or cuda"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            pretrain(there, wrong, resume=True, say=quiet)
+    with locked(there), pytest.raises(UserError, match="another process works in"):
+        pretrain(there, settings, resume=True, say=quiet)
+    assert {path: path.read_bytes() for path in there.rglob("*") if path.is_file()} == before
+    held.rename(tmp_path / "elsewhere.jsonl")
+    moved = replace(settings, held_out=(tmp_path / "elsewhere.jsonl",))
+    pretrain(there, moved, resume=True, say=quiet)  # the same programs, and the budget is spent already
+    with pytest.raises(UserError, match="holds no run to go on with: leave --resume out"):
+        pretrain(tmp_path / "new", moved, resume=True, say=quiet)
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(UserError, match=r"Not a directory|File exists"):
+        pretrain(tmp_path / "elsewhere.jsonl", moved, say=quiet)
+
+
 def test_workers_draw_the_same_documents(tokenizer: Path) -> None:
     plan = Plan(seed=3, batch=4, tokenizer=tokenizer / "tokenizer.json", prompt_weight=0.1)
     with batches(plan, 1, workers=0) as alone:
@@ -170,16 +201,28 @@ def test_held_out_files(tmp_path: Path) -> None:
     for program in programs[:20]:
         assert held(program)
         assert held(normal_form(program).replace("$", "name")), "names and layout do not matter"
+    assert HeldOut(programs[:20]).digest == held.digest == HeldOut(programs[19::-1]).digest
+    assert HeldOut(programs[:19]).digest != held.digest
     assert read_held_out([]) is None
     file.write_text("{}\n")
     with pytest.raises(UserError, match="held-out"):
         read_held_out([file])
 
 
+def test_the_programs_of_the_suites_are_held_out() -> None:
+    held = read_held_out(suite_files())
+    assert held is not None
+    programs = [json.loads(line)["program"] for file in suite_files() for line in file.read_text().splitlines()]
+    assert [program for program in programs if not held(program)] == []
+
+
 def test_held_out_shapes_are_seen_through_layout() -> None:
     held = HeldOut(["def f(total):\n    y = (total + 1)\n    return (y, 2)"])
     assert held("def f(x):\n    z = x + 1\n    return (z, 2)")
     assert not held("def f(x):\n    z = x + 2\n    return (z, 2)")
+    text = HeldOut(["def f(total):\n    return f'{total + 1}: {total}'"])
+    assert text("def f(x):\n    return f'{x + 1}: {x}'")
+    assert not text("def f(x):\n    return f'{x + 2}: {x}'")
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,15 @@ def test_a_suite_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert [entry.id for entry in entries] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("line", ["[]", "{", '{"kind": "guess"}', '{"kind": "deduction", "program": "", "pairs": [1]}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]", "{", '{"kind": "guess"}', '{"kind": "deduction", "program": "", "pairs": [1]}',
+        '{"kind": "deduction", "program": "", "pairs": []}', '{"kind": "induction", "program": "", "pairs": [[1, 2]]}',
+        '{"kind": "abduction", "program": "", "pairs": [[1, 2], [2, 3]]}',
+        '{"kind": "deduction", "program": "", "pairs": [["1", "x"]]}',
+    ],
+)  # fmt: skip
 def test_a_line_that_is_no_task_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "suite.jsonl"
     write_suite(path, SUITE[:1])

@@ -266,7 +266,10 @@ def test_a_scripted_run_and_the_command(tmp_path: Path, capsys: pytest.CaptureFi
     from absolute_zero.run import Run, play
     from worlds import settings, watched, world
 
-    cfg = settings(model={"path": "scripted"}, steps=2, propose={"batch": 2, "inputs": 4}, seeding={"factor": 1})
+    cfg = settings(
+        model={"path": "scripted"}, steps=2, propose={"batch": 2, "inputs": 4}, seeding={"factor": 1},
+        solve={"trials": 4, "tries": 1, "reuse_trials": False},
+    )  # fmt: skip
     with Sandbox(workers=1, minimum_level="weak") as sandbox, Run.begin(cfg, tmp_path) as run:
         list(play(run, world(watched(sandbox), cfg)))
         assert cli.main(["report", str(run.folder)]) == 0
@@ -274,6 +277,9 @@ def test_a_scripted_run_and_the_command(tmp_path: Path, capsys: pytest.CaptureFi
     page = report(run.folder)
     found = strict(page).text
     assert "A straight line." in found
+    pips = re.findall(r'class="pips"[^>]*>((?:<span class="p-\w+">.</span>)*)</span>', page)
+    assert {one.count("<span") for one in pips} == {4}  # trials, though practice on a task comes before them
+    assert "Practice in the same step" in found
     # The command that is shown gives these very settings.
     command = re.search(r"azr train --recipe .*", "\n".join(found))
     assert command is not None

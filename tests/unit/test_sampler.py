@@ -17,7 +17,7 @@ END: int = TOKENIZER.eos_token_id
 
 
 class Scripted:
-    """Says what stands behind the first token of a prompt, to every try alike; then the same token for ever."""
+    """Says what stands after the first token of a prompt, to every try alike; then the same token for ever."""
 
     device = torch.device("cpu")
     bytes_per_token = 1
@@ -67,7 +67,7 @@ def said(text: str) -> list[int]:
 
 
 def test_a_completion_ends_at_the_end_of_text_a_stop_string_or_the_limit() -> None:
-    # The last token of the stop string goes on behind it.
+    # The last token of the stop string goes on after it.
     across = [*said("x</answ"), *said("e"), *said("r"), *said(">\n")]
     assert len(said(">\n")) == 1
     engine = Scripted([[*said("ab"), END], across, said("abcdefghijklm")])

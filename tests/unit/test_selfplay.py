@@ -194,13 +194,6 @@ def test_credit_by_hand() -> None:
     assert [r.advantage for r in paid] == pytest.approx(expected, abs=1e-5)
     assert [s.weight for s in selfplay.samples(paid)] == [1, 1, 1, 1, 1, 2]
 
-    # All here have the same number of tokens but the first: proposals 12, 3, 3, in the mean 6; all (18 + 12) / 7.
-    longer = replace(given[0], completion=replace(given[0].completion, tokens=(1,) * 12, logprobs=(0.0,) * 12))
-    cfg = settings(solve={"lam": 2.0}, update={"aggregate": "kind"})
-    level = selfplay.credit([longer, *given[1:]], cfg, Chance(0))
-    assert [r.advantage for r in level] == [r.advantage for r in paid]
-    assert [r.weight for r in level] == pytest.approx([5 / 7] * 3 + [10 / 7] * 2 + [20 / 7, 0.0])
-
 
 def test_a_lone_survivor_leaves_the_batch_where_tries_are_compared() -> None:
     given = [

@@ -11,18 +11,18 @@ from absolute_zero.policy.tokens import Tokens
 STOP = "</answer>"
 
 
-def words(front: str = "", behind: str = "") -> Tokens:
-    """Our tokenizer, which may put a token in front of a text and behind it."""
+def words(front: str = "", after: str = "") -> Tokens:
+    """Our tokenizer, which may put a token in front of a text and after it."""
     tokenizer: Any = tiny_models.tokenizer()
-    single = [*([front] if front else []), "$A", *([behind] if behind else [])]
-    special = [(text, tokenizer.convert_tokens_to_ids(text)) for text in {front, behind} if text]
+    single = [*([front] if front else []), "$A", *([after] if after else [])]
+    special = [(text, tokenizer.convert_tokens_to_ids(text)) for text in {front, after} if text]
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single=single, special_tokens=special)
     return Tokens(tokenizer, [tokenizer.eos_token_id])
 
 
-@pytest.mark.parametrize("behind", ["", tiny_models.END])
-def test_what_stands_in_front_of_a_text_stands_there_once(behind: str) -> None:
-    dressed = words(tiny_models.BEGIN, behind)
+@pytest.mark.parametrize("after", ["", tiny_models.END])
+def test_what_stands_in_front_of_a_text_stands_there_once(after: str) -> None:
+    dressed = words(tiny_models.BEGIN, after)
     begin = dressed.tokenizer.convert_tokens_to_ids(tiny_models.BEGIN)
     bare = words().encode(["hello"])[0]
     assert dressed.encode(["hello", tiny_models.BEGIN + "hello"]) == [[begin, *bare]] * 2
@@ -45,7 +45,7 @@ def test_text_shows_tags_and_hides_the_end() -> None:
 
 
 def first_stop(plain: Tokens, tokens: list[int], strings: tuple[str, ...]) -> int | None:
-    """How many tokens there are when the sampler stops, which looks only behind tokens that can complete one."""
+    """How many tokens there are when the sampler stops, which looks only where a token can complete one."""
     stops = plain.stops(strings)
     for count in range(1, len(tokens) + 1):
         if tokens[count - 1] in stops.completing and plain.stopped(tokens[:count], stops):
@@ -61,7 +61,7 @@ def test_a_stop_string_is_found_across_tokens(text: str) -> None:
     assert len(ids) > 1
     count = first_stop(plain, tokens, (STOP,))
     assert count is not None
-    assert plain.text(tokens[:count], plain.stops((STOP,))) == text  # also where its last token goes on behind it
+    assert plain.text(tokens[:count], plain.stops((STOP,))) == text  # also where its last token goes on after it
     assert STOP not in plain.decode(tokens[: count - 1])
 
 

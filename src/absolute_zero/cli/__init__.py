@@ -100,12 +100,16 @@ def train(
         list[str] | None,
         typer.Argument(metavar="KEY=VALUE", help="Settings over the recipe's, such as solve.trials=4."),
     ] = None,
-    recipe: Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="A recipe's name or TOML file.")] = "laptop",
+    recipe: Annotated[
+        str | None, typer.Option(metavar="NAME_OR_FILE", help="A recipe's name or TOML file; `laptop` unless told.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print every setting as a recipe that reads back equal, and stop.")
     ] = False,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the run's folder.")] = None,
-    runs: Annotated[str, typer.Option(metavar="FOLDER", help="Where run folders are.")] = "runs",
+    runs: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Where run folders are; `runs` unless told.")
+    ] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")] = None,
     _help: Annotated[
         bool,
@@ -114,20 +118,20 @@ def train(
 ) -> None:
     """Train a model by self-play. Ctrl-C finishes the step and saves (130); a second one leaves at once."""
     if resume is not None:
-        if settings or name is not None or dry_run:
+        if settings or dry_run or (recipe, name, runs) != (None, None, None):
             raise UserError("--resume goes on with the settings and the folder of its run: give nothing beside it")
         from absolute_zero.cli.training import go_on
 
         raise typer.Exit(go_on(resume))
     from absolute_zero.config import as_toml, load
 
-    config = load(recipe, settings or ())
+    config = load(recipe or "laptop", settings or ())
     if dry_run:
         print(as_toml(config), end="")
         return
     from absolute_zero.cli.training import begin
 
-    raise typer.Exit(begin(config, runs, name))
+    raise typer.Exit(begin(config, runs or "runs", name))
 
 
 @app.command()

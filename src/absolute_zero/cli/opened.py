@@ -8,7 +8,7 @@ from typing import NamedTuple
 from absolute_zero.buffer import Buffer
 from absolute_zero.config import Config, load
 from absolute_zero.ports import World
-from absolute_zero.run import newest, remembered, settings_of, world_of
+from absolute_zero.run import itself, newest, remembered, settings_of, world_of
 from absolute_zero.types import UserError
 
 
@@ -28,7 +28,7 @@ def opened(source: str, recipe: str, settings: Sequence[str]) -> Generator[Opene
 
     Raises UserError for settings beside a run, which has its own, and for a run without a checkpoint.
     """
-    folder = Path(source)
+    folder = itself(Path(source))
     if not (folder / "run.db").exists():
         cfg = load(recipe, [*settings, f"model.path={source}"])
         with world_of(cfg) as world:

@@ -80,8 +80,7 @@ class Screen:
         """The table before and after, and what it says in a line."""
         self.close()
         table = Table("held-out, %", "drawn", "before", "after", "gain [95 %]", box=None, pad_edge=False)
-        once = f"T={self._cfg.sampling.temperature:g}"
-        drawn = {"t1": once, "greedy": "greedy", "pass8": "best of 8"}
+        drawn = {"t1": "T=1", "greedy": "greedy", "pass8": "best of 8"}
         for name, metrics in result["difference"].items():
             for metric, change in metrics.items():
                 if change[0] is not None:
@@ -92,7 +91,7 @@ class Screen:
         value, low, high = result["difference"].get("mean", {}).get("t1", [None] * 3)
         if value is not None:
             verdict = "better" if low > 0 else "worse" if high < 0 else "neither better nor worse, for all we can tell"
-            self.say(f"{verdict}: {100 * value:+.1f} points at {once}, in the mean of the kinds")
+            self.say(f"{verdict}: {100 * value:+.1f} points at T=1, in the mean of the kinds")
         self.say(f"{result['steps']} steps in {result['seconds']:.0f} s, {result['sampled_tokens']:,} tokens sampled")
 
 

@@ -1,6 +1,6 @@
 """`azr train`: a run from its folder to its result, and what stops it.
 
-Promises: exit code 0 when the run is at its end, 130 after Ctrl-C and 143 after SIGTERM, both behind a saved step; a
+Promises: exit code 0 when the run is at its end, 130 after Ctrl-C and 143 after SIGTERM, both after a saved step; a
 second Ctrl-C leaves at once with 130 and loses nothing that was stored. `result.json` and `report.html` are written
 from what the run database holds, so that a resumed run ends with the same ones.
 """
@@ -12,7 +12,7 @@ import signal
 import subprocess
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, final
@@ -20,12 +20,13 @@ from typing import Any, final
 from absolute_zero.chance import Chance
 from absolute_zero.cli.screen import Screen
 from absolute_zero.config import Config
+from absolute_zero.disk import explained, write
 from absolute_zero.evals.statistics import Interval, Marks, difference, table
 from absolute_zero.evals.triplets import evaluate, suites
 from absolute_zero.executor import Sandbox
 from absolute_zero.ports import World
 from absolute_zero.report import write_report
-from absolute_zero.run import Run, play, world_of, write
+from absolute_zero.run import Run, play, world_of
 from absolute_zero.types import Kind
 
 RESULT = "result.json"
@@ -65,7 +66,7 @@ class Stop:
             self.code = 128 + number
             # Not through the screen, which may be in the middle of a line: its streams take no call within a call.
             with suppress(OSError):
-                os.write(2, b"stopping behind this step; once more to leave at once\n")
+                os.write(2, b"stopping after this step; once more to leave at once\n")
 
         before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -81,6 +82,8 @@ def _play(run: Run, world: World) -> int:
     with Screen(cfg, run.folder, level) as screen, stop.listening(screen):
         if run.store.note:
             screen.say(run.store.note)
+        if run.store.run("commit") is None:
+            run.store.set_run("commit", commit())
         _measure(run, world, screen, 0, stop)
         screen.begin()
         for done in () if stop else play(run, world, lambda: bool(stop)):
@@ -92,7 +95,8 @@ def _play(run: Run, world: World) -> int:
             screen.say(f"stopped; go on with: azr train --resume {run.folder}")
             return stop.code
         result = result_of(run, level)
-        write(run.folder / RESULT, json.dumps(result, indent=2) + "\n")
+        with explained(run.folder):
+            write(run.folder / RESULT, json.dumps(result, indent=2) + "\n")
         screen.result(result)
         screen.say(f"the whole story: {write_report(run.folder)}")
     return 0
@@ -102,7 +106,7 @@ def _play(run: Run, world: World) -> int:
 
 
 def _measure(run: Run, world: World, screen: Screen, step: int, stop: Stop) -> None:
-    """Marks on the held-out suites behind a step, unless they are there already or the run is to stop."""
+    """Marks on the held-out suites after a step, unless they are there already or the run is to stop."""
     if not run.cfg.evals.tasks:
         return
     for name, entries in suites(run.cfg.evals.tasks).items():
@@ -110,7 +114,8 @@ def _measure(run: Run, world: World, screen: Screen, step: int, stop: Stop) -> N
         if run.store.run(key) is None and not stop:
             screen.say(f"measuring on {len(entries)} held-out tasks ({name})")
             # The same draws before and after: what differs is the model.
-            marks = evaluate(world, entries, run.cfg.sampling.drawing, Chance(run.cfg.seed).at("suite", name))
+            how = replace(run.cfg.sampling.drawing, temperature=1.0)
+            marks = evaluate(world, entries, how, Chance(run.cfg.seed).at("suite", name))
             run.store.set_run(key, json.dumps([asdict(mark) for mark in marks]))
 
 
@@ -140,7 +145,7 @@ def result_of(run: Run, level: str) -> dict[str, object]:
         "sampled_tokens": int(total.get("tokens/sampled", 0)),
         "trained_tokens": int(total.get("tokens/trained", 0)),
         "sandbox_level": level,
-        "commit": commit(),
+        "commit": run.store.run("commit") or None,
         "seed": cfg.seed,
     }
 
@@ -157,14 +162,14 @@ def _plain(found: Sequence[float]) -> list[float | None]:
     return [None if math.isnan(value) else round(value, 6) for value in found]
 
 
-def commit() -> str | None:
-    """The commit of this checkout; None where the package was installed without one."""
+def commit() -> str:
+    """The commit of this checkout, and `-dirty` if it was changed since; empty where the package is in none."""
     here = Path(__file__).resolve()
     command = ["git", "ls-files", "--error-unmatch", here.name]  # a repository around an installation is not ours
     try:
         if subprocess.run(command, cwd=here.parent, capture_output=True).returncode:
-            return None
-        command = ["git", "rev-parse", "--short", "HEAD"]
-        return subprocess.run(command, cwd=here.parent, capture_output=True, text=True).stdout.strip() or None
+            return ""
+        command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+        return subprocess.run(command, cwd=here.parent, capture_output=True, text=True).stdout.strip()
     except OSError:
-        return None
+        return ""

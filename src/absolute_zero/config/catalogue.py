@@ -27,7 +27,7 @@ class Setting:
 
     meaning: str
     wanted: str
-    """What may be given, as a phrase behind "give"."""
+    """What may be given, as a phrase after "give"."""
 
 
 @cache

@@ -161,8 +161,6 @@ class Update(Section):
     """The ratio of new to old probability is clipped to at least 1 - clip_low."""
     clip_high: Annotated[Real, Field(ge=0, le=100)] = 0.2
     """The ratio of new to old probability is clipped to at most 1 + clip_high."""
-    aggregate: Literal["token", "kind"] = "token"
-    """What counts the same: every token; or every role and kind by its responses, however long these are."""
     entropy: Share = 0.001
     """Coefficient of the entropy bonus."""
     kl: Annotated[Real, Field(ge=0, le=100)] = 0.0
@@ -215,7 +213,7 @@ class Store(Section):
 
 
 class Evals(Section):
-    """Measuring on held-out tasks, before the first step and behind the last one."""
+    """Measuring on held-out tasks, before the first step and after the last one."""
 
     tasks: Annotated[Int, Field(ge=0, le=10_000)] = 300
     """Tasks per kind and suite that are posed; 0 measures nothing."""

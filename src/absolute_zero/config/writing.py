@@ -17,7 +17,7 @@ WIDTH = 110
 
 
 def as_toml(config: Config) -> str:
-    """A whole recipe: every setting with its meaning above it and what may be given behind it."""
+    """A whole recipe: every setting with its meaning above it and what may be given after it."""
     values = config.model_dump(mode="json")
     lines: list[str] = []
     opened = ""

@@ -1,7 +1,7 @@
 """From an output back to an input: the inverse steps that a thought takes where a program can be undone.
 
 Works on straight programs: assignments and a return, in which one unknown argument runs through operations that have
-an inverse (`_ROWS`), while the others are given. Behind `f(a, b): c = a * 2; return c + b`, with output 10 and b = 4,
+an inverse (`_ROWS`), while the others are given. For `f(a, b): c = a * 2; return c + b`, with output 10 and b = 4,
 the steps are `b=4 10-4 c=6//2 a=3`. What comes out is a guess, which the caller has to run: some inverses (of
 `sorted`, of slices) are one input of many. Standard library.
 """

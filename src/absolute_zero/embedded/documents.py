@@ -2,14 +2,14 @@
 
 Thoughts are built so that each next token is easy, given what stands before. Deduction runs the program line by line.
 Abduction undoes the program where it can be undone, then runs it on candidate inputs; induction runs candidate
-programs on the examples in the same way. Behind each trial stand the output that is wanted, and `no` or `yes`. The
+programs on the examples in the same way. After each trial stand the output that is wanted, and `no` or `yes`. The
 candidates that come to nothing are part of the text but not of the lesson (`Piece.learn`): a model learns what to try
 next, not to try wrongly. A few thoughts of abduction and induction are in vain: after some candidates the last one is
 the answer, for a response that never ends is worth less than one that is wrong.
 Proposals are planned in a few words: the types of the input and the output, and the lines.
 
 Promises: document n of a seed is a function of (seed, n) and of what is held out; every answer is right, but for the
-few that are given in vain, behind a `no`; no program of the held-out set occurs in any of them, those in prompts and
+few that are given in vain, after a `no`; no program of the held-out set occurs in any of them, those in prompts and
 thoughts among them. Prompts are those of `absolute_zero.tasks`.
 """
 
@@ -162,7 +162,7 @@ def _deduce(dice: Dice, seed: int, course: Course, programs: list[str]) -> Docum
 
 
 def _gave_up(kind: Kind, problem: Problem, trials: Sequence[Sequence[Piece]], answer: str) -> Document | None:
-    """Trials in vain with an answer behind them, unless they are too long."""
+    """Trials in vain with an answer after them, unless they are too long."""
     *thought, last = [piece for tried in trials for piece in tried]
     if _length([*thought, last]) > 2 * THOUGHT:
         return None

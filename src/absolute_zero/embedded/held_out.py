@@ -10,16 +10,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
-from absolute_zero.novelty import normal_form
+from absolute_zero.novelty import digest, normal_form
 from absolute_zero.types import UserError
 from absolute_zero.values import Unreadable
 
 _MARKS: Final = re.compile(r"'[^'\n]*'|(?<!\$)\b\d+|[-+*/%<>=!&|.\[\]{}:]")
+_BRACED: Final = re.compile(r"\{[^{}]*\}")
 
 
 def _marks(program: str) -> str:
-    """What a normal form keeps of a program that has no comments: its constants and operators, in order."""
-    return " ".join(_MARKS.findall(program))
+    """What a normal form keeps of a program that has no comments: its constants and operators, in order. Of what is
+    in braces in a text only the braces, as it may be an f-string with names."""
+    return " ".join(_BRACED.sub("{}", mark) for mark in _MARKS.findall(program))
 
 
 @final
@@ -32,6 +34,11 @@ class HeldOut:
 
     def __len__(self) -> int:
         return len(self._normal)
+
+    @property
+    def digest(self) -> str:
+        """The same for the same programs."""
+        return digest(*sorted(self._normal))
 
     def __call__(self, program: str) -> bool:
         # Parsing costs as much as drawing a program: the marks, which have to agree, settle nearly all.

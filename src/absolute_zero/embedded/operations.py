@@ -45,7 +45,7 @@ class Operation:
     shown: str
     """How a thought writes it, with the operands' values in place."""
     chained: str | None
-    """How a thought writes it behind the value of its first operand; None where that does not read well."""
+    """How a thought writes it after the value of its first operand; None where that does not read well."""
 
     @property
     def sums(self) -> bool:

@@ -1,6 +1,6 @@
 """How text falls into pieces that may become tokens.
 
-Every digit is a piece of its own, as is a newline with the indentation behind it, an operator with the blanks around
+Every digit is a piece of its own, as is a newline with the indentation after it, an operator with the blanks around
 it, a name that a value is given to (`xs=`), a call's name with its bracket (`len(`), and each line of the frame
 (fences, heads of prompts). The tokenizer keeps the pieces that are frequent, and spells all others byte by byte: so
 the words of the language are one token each, and random texts are letters.

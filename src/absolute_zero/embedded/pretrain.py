@@ -4,15 +4,15 @@ A Llama of a few million parameters (head size 32, 2 key-value heads, tied embed
 with float32 weights, and in the same way on a GPU. Matrices are trained with Muon, the rest with AdamW.
 
 Promises: a run can be killed at any moment and goes on from its last checkpoint, with the same documents; with the
-same budget in tokens, seed, threads and versions it gives the same weights. Nothing held out is trained on. Writes
+same budget in tokens, seed, threads and versions it gives the same weights. No weight is trained on anything held out
+(the tokenizer counts pieces of all documents). Writes
 `model/` (weights in bfloat16 and the tokenizer, for `transformers`), `curve.csv` and `checkpoint.pt` into its folder.
 Does not promise equal weights over different machines, nor anything of a budget in minutes.
 """
 # pyright: reportUnknownMemberType=false
 
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
@@ -23,8 +23,10 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from absolute_zero.disk import explained, locked, write
 from absolute_zero.embedded.documents import documents
 from absolute_zero.embedded.forward import losses
+from absolute_zero.embedded.held_out import read_held_out
 from absolute_zero.embedded.stream import Batch, Plan, Row, batches
 from absolute_zero.embedded.tokenizer import END, load_tokenizer, train_tokenizer
 from absolute_zero.policy import hardware
@@ -35,6 +37,7 @@ from absolute_zero.types import UserError
 HEAD: Final = 32
 KV_HEADS: Final = 2
 POSITIONS: Final = 2048
+CHECKPOINT: Final = "checkpoint.pt"
 _COLUMNS: Final = ("step", "tokens", "seconds", "loss", "learning_rate", "dropped")
 
 
@@ -71,6 +74,7 @@ class Settings:
     prompt_weight: float = 0.1
     checkpoint_minutes: float = 5.0
     held_out: tuple[Path, ...] = ()
+    """Files of programs that are in no document (`absolute_zero.embedded.held_out`)."""
     start: Path | None = None
     """A folder with a model and its tokenizer to begin with, instead of random weights."""
 
@@ -83,9 +87,12 @@ class Settings:
             raise UserError(f"the hidden size is a multiple of {KV_HEADS * HEAD}: {self.hidden} is not")
 
     def lasting(self) -> dict[str, str]:
-        """What a run cannot change on its way, as text."""
+        """What a run cannot change on its way, as text. Of held-out files what is in them, as documents depend on it.
+        Raises UserError for files that cannot be read."""
         free = ("threads", "workers", "device", "checkpoint_minutes", "held_out")
-        return {name: str(value) for name, value in asdict(self).items() if name not in free}
+        kept = {name: str(value) for name, value in asdict(self).items() if name not in free}
+        held_out = read_held_out(self.held_out)
+        return {**kept, "held_out": held_out.digest if held_out else "nothing"}
 
 
 @final
@@ -103,19 +110,51 @@ Say = Callable[[str], None]
 
 
 def pretrain(folder: Path, settings: Settings, *, resume: bool = False, say: Say = print) -> Path:
-    """Train a model into a folder, and give the folder of the finished model. Raises UserError if it is in use."""
+    """Train a model into a folder, and give the folder of the finished model.
+
+    Raises UserError, and leaves what is there as it is, where another process works in the folder, where there is a run
+    already or (`resume`) none or one with other settings, and for a device or files that are not there.
+    """
+    if settings.device not in ("cpu", "cuda"):
+        raise UserError(f"device {settings.device!r} is not known: give cpu or cuda")
+    hardware.device(settings.device)
+    if resume and not (folder / CHECKPOINT).exists():
+        raise UserError(f"{folder} holds no run to go on with: leave --resume out, or name another folder")
+    lasting = settings.lasting()
     start = None if settings.start is None else _opened(settings.start)
-    folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = folder / "checkpoint.pt"
-    if checkpoint.exists() and not resume:
-        raise UserError(f"{folder} holds a run already: go on with it (--resume), or choose another folder")
-    torch.set_num_threads(1)
-    torch.manual_seed(settings.seed)
-    tokenizer = _tokenizer(folder, settings.seed, None if start is None else start[1])
-    model = (new_model(len(tokenizer), settings, tokenizer) if start is None else start[0]).to(settings.device)
-    run = _Run(folder, settings, model, say)
-    if checkpoint.exists():
-        run.load(checkpoint)
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        kept = _kept(folder, lasting, resume)
+        torch.set_num_threads(1)
+        torch.manual_seed(settings.seed)
+        tokenizer = _tokenizer(folder, settings.seed, None if start is None else start[1])
+        model = new_model(len(tokenizer), settings, tokenizer) if start is None else start[0]
+        run = _Run(folder, settings, lasting, model.to(settings.device), say)
+        if kept is None:
+            run.save()  # from now on, the folder holds a run
+        else:
+            run.become(kept)
+        return _train(folder, settings, run, tokenizer, say)
+
+
+def _kept(folder: Path, lasting: Mapping[str, str], resume: bool) -> Any:
+    """The checkpoint to go on from; None for a run that begins."""
+    checkpoint = folder / CHECKPOINT
+    if not resume:
+        if checkpoint.exists():
+            raise UserError(f"{folder} holds a run already: go on with it (--resume), or choose another folder")
+        return None
+    kept = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    for name, now in lasting.items():
+        if (begun := kept["settings"].get(name)) != now:
+            raise UserError(f"{folder} was begun with {name} {begun}, not {now}: give the same as then")
+    return kept
+
+
+def _train(folder: Path, settings: Settings, run: "_Run", tokenizer: Any, say: Say) -> Path:
+    """From where the run stands to the finished model."""
+    model = run.model
     plan = Plan(settings.seed, settings.batch, folder / "tokenizer" / "tokenizer.json", settings.prompt_weight,
                 settings.held_out)  # fmt: skip
     size = sum(parameter.numel() for parameter in model.parameters())
@@ -123,7 +162,7 @@ def pretrain(folder: Path, settings: Settings, *, resume: bool = False, say: Say
     with batches(plan, run.state.step, settings.workers) as stream:
         while run.progress() < 1:
             run.step(next(stream))
-    run.save(checkpoint)
+    run.save()
     finished = folder / "model"
     model.to(torch.bfloat16).save_pretrained(finished)
     tokenizer.save_pretrained(finished)
@@ -188,8 +227,8 @@ def micro_batches(rows: Sequence[Row], budget: int) -> list[list[Row]]:
 class _Run:
     """One run: a model, its optimisers, and where it is."""
 
-    def __init__(self, folder: Path, settings: Settings, model: Any, say: Say) -> None:
-        self.settings = settings
+    def __init__(self, folder: Path, settings: Settings, lasting: Mapping[str, str], model: Any, say: Say) -> None:
+        self.settings, self.lasting = settings, lasting
         self.model = model
         self.say = say
         self.state = _State()
@@ -197,7 +236,7 @@ class _Run:
         self.curve.write_text(f"{','.join(_COLUMNS)}\n", encoding="utf-8")
         self._recent: list[float] = []
         self._told = self._saved = time.monotonic()
-        self._checkpoint = folder / "checkpoint.pt"
+        self._checkpoint = folder / CHECKPOINT
         inner = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
         known = {id(weight) for weight in inner}
         outer = [weight for weight in model.parameters() if id(weight) not in known]
@@ -264,31 +303,23 @@ class _Run:
                 )
         if now - self._saved > 60 * self.settings.checkpoint_minutes:
             self._saved = now
-            self.save(self._checkpoint)
+            self.save()
 
-    def save(self, place: Path) -> None:
-        """Write all that `load` needs, whole or not at all."""
-        aside = place.with_suffix(".new")
+    def save(self) -> None:
+        """Write all that `become` needs, whole or not at all."""
         kept = {
-            "settings": self.settings.lasting(),
+            "settings": self.lasting,
             "state": asdict(self.state),
             "curve": self.curve.read_text(encoding="utf-8"),
             "recent": self._recent,
             "model": self.model.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser, _ in self.optimisers],
         }
-        with aside.open("wb") as stream:
-            torch.save(kept, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(aside, place)
+        with explained(self._checkpoint):
+            write(self._checkpoint, partial(torch.save, kept))
 
-    def load(self, place: Path) -> None:
-        """Become what was saved there; lines of the curve behind it are gone. Raises UserError for other settings."""
-        kept = torch.load(place, map_location=self.settings.device, weights_only=True)
-        for name, now in self.settings.lasting().items():
-            if (begun := kept["settings"][name]) != now:
-                raise UserError(f"{place.parent} was begun with {name} {begun}, not {now}: give the same as then")
+    def become(self, kept: Any) -> None:
+        """Go on from what was saved; lines of the curve after it are gone."""
         self.state = _State(**kept["state"])
         self.curve.write_text(kept["curve"], encoding="utf-8")
         self._recent = kept["recent"]

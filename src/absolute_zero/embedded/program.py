@@ -45,7 +45,7 @@ class Function:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """The function `f`, behind its helper if it has one."""
+    """The function `f`, after its helper if it has one."""
 
     functions: Sequence[Function]
 

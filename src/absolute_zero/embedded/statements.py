@@ -1,7 +1,7 @@
 """Statements of the grammar's programs: how they are written, run, and stepped through in a thought.
 
 In a thought every statement that computes something has a line, which ends with `name=value` where it gives a
-variable a value; a loop has its body's lines once for every item, behind the item's own. Conditions are lines that
+variable a value; a loop has its body's lines once for every item, after the item's own. Conditions are lines that
 end with True or False. What was not reached leaves no line.
 
 Promises: as for `trees`. Standard library.
@@ -15,7 +15,7 @@ from absolute_zero.embedded.items import Source, bind
 from absolute_zero.embedded.trees import Expr, Name, Run, check
 
 GO_ON, NEXT, STOP, DONE = range(4)
-"""What follows a statement: the next one; the next round of the loop; what is behind the loop; nothing."""
+"""What follows a statement: the next one; the next round of the loop; what comes after the loop; nothing."""
 
 
 class Statement(Protocol):

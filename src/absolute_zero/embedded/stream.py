@@ -7,6 +7,7 @@ a run can go on at any step. Workers end with their owner, however it ends. Impo
 import itertools
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -79,6 +80,7 @@ def batch_of(plan: Plan, step: int, tokenizer: Any, held_out: HeldOut | None) ->
 def _draw(plan: Plan, first: int, by: int, queue: Any) -> None:
     """A worker: steps `first`, `first + by`, ... into a queue, for as long as the owner lives."""
     threading.Thread(target=_end_with_the_owner, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the owner
     with suppress(OSError, AttributeError):
         os.nice(5)
     tokenizer = Tokenizer.from_file(str(plan.tokenizer))

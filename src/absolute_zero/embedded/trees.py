@@ -3,7 +3,7 @@
 Every node does three things: `write` its Python, give its `value`, and `trace` it: give the value and write down
 the steps. A thought's steps are written so that each token follows from little: operations come one at a time, in
 the order in which Python does them, with their operands in front of their results. Numbers are shown by value,
-variables that hold more by name; behind a result the next operation on it follows at once (`3*4=12+2=14`).
+variables that hold more by name; after a result the next operation on it follows at once (`3*4=12+2=14`).
 
 Promises: the trees mean what their text means in Python (a test runs both). Values stay small: `Unfit` is raised for
 what a small model could not write, and what Python raises comes through. Standard library.

@@ -36,10 +36,6 @@ class Interval(NamedTuple):
     high: float
 
 
-Table = Mapping[str, Mapping[str, Interval]]
-"""By kind, and `mean` over the kinds; then by metric: `t1`, `greedy`, `pass8`."""
-
-
 def pass_at(k: int, tries: int, right: int) -> float:
     """The chance that at least one of k tries is right, without bias, from `right` of `tries` (k <= tries).
 

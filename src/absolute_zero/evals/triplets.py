@@ -72,8 +72,10 @@ def _problems(row: dict[str, Any]) -> list[Problem]:
     if "code" in row:
         pair = (str(row["input"]), canonical(read(row["output"])))  # some inputs are expressions: shown, not read
         return [Problem(kind, str(row["code"]), (pair,)) for kind in (Kind.DEDUCTION, Kind.ABDUCTION)]
-    pairs = tuple((str(given), str(output)) for given, output in row["pairs"])
-    return [Problem(Kind(row["kind"]), str(row["program"]), pairs, str(row.get("message", "")))]
+    kind, pairs = Kind(row["kind"]), tuple((str(given), canonical(read(str(output)))) for given, output in row["pairs"])
+    if len(pairs) < 2 if kind is Kind.INDUCTION else len(pairs) != 1:
+        raise ValueError(f"{len(pairs)} pairs: induction takes two or more, the other kinds one")
+    return [Problem(kind, str(row["program"]), pairs, str(row.get("message", "")))]
 
 
 def write_suite(path: Path, problems: Iterable[Problem]) -> None:

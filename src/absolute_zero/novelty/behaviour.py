@@ -27,7 +27,7 @@ def digest(*texts: str) -> str:
 
 
 def written(arguments: str) -> str:
-    """The one text of an argument list: values in canonical form, keywords behind and sorted by name.
+    """The one text of an argument list: values in canonical form, keywords last and sorted by name.
 
     Raises Unreadable for a text that is no argument list, and Unwritable for one that is too large.
 

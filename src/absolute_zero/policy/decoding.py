@@ -57,7 +57,7 @@ class Decoder:
         return 2 * len(self.w.layers) * self.w.kv_heads * self.w.head_size * self.w.dtype.itemsize
 
     def admit(self, prompts: Sequence[Sequence[int]], tries: Sequence[int]) -> Tensor:
-        """Computes prompts, and adds `tries[i]` rows behind the i-th; the logits of their first tokens, NV."""
+        """Computes prompts, and adds `tries[i]` rows after the i-th; the logits of their first tokens, NV."""
         logits, caches = zip(*(self._prefill(chunk) for chunk in self._chunks(prompts)), strict=True)
         longest = max(self._prompt.shape[4], *(cache.shape[4] for cache in caches))
         padded = [F.pad(cache, (0, 0, 0, longest - cache.shape[4])) for cache in (self._prompt, *caches)]
@@ -179,9 +179,9 @@ class Decoder:
         return chunks
 
     def _prefill(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """Logits behind each prompt, PV, and their keys and values as the cache holds them.
+        """Logits after each prompt, PV, and their keys and values as the cache holds them.
 
-        Padded on the right: no token sees what comes behind it, so the padding needs no mask.
+        Padded on the right: no token sees what comes after it, so the padding needs no mask.
         """
         w, count, longest = self.w, len(prompts), max(map(len, prompts))
         ids = torch.tensor([[*prompt, *([0] * (longest - len(prompt)))] for prompt in prompts], device=self.device)

@@ -80,7 +80,7 @@ class Generic:
         self._mask_NT = torch.empty(0)
 
     def admit(self, prompts: Sequence[Sequence[int]], tries: Sequence[int]) -> Tensor:
-        """Computes prompts, and begins `tries[i]` rows behind the i-th; the logits of their first tokens, NV."""
+        """Computes prompts, and begins `tries[i]` rows after the i-th; the logits of their first tokens, NV."""
         ids, mask = left_padded(prompts, self.device)
         out: Any = self.model(**inputs(self.model, ids, mask, 1), use_cache=True)
         rows = torch.arange(len(prompts), device=self.device).repeat_interleave(torch.tensor(tries, device=self.device))

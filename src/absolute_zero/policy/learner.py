@@ -95,7 +95,7 @@ class Learner:
         return {**measured, "learning_rate": rate, "samples": float(len(items))}
 
     def _rate(self) -> float:
-        """The learning rate of the next step. Behind the last step of the run it is 0, if it falls at all."""
+        """The learning rate of the next step. After the last step of the run it is 0, if it falls at all."""
         rises = (self.updates + 1) / max(1, self.settings.warmup_steps)
         span = min(self.settings.decay_steps, self.steps)
         falls = (self.steps - self.updates) / span if span else 1.0

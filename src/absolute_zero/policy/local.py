@@ -43,7 +43,8 @@ class LocalPolicy:
         self.cfg = cfg
         self.device = hardware.device(cfg.model.device)
         self.dtype = hardware.precision(cfg.model.dtype, self.device)
-        self._adopt(model, tokenizer)
+        with self._memory("a smaller model"):
+            self._adopt(model, tokenizer)
 
     @classmethod
     def open(cls, path: str | Path, cfg: Config) -> "LocalPolicy":
@@ -68,7 +69,7 @@ class LocalPolicy:
     def sample(
         self, prompts: Sequence[str], tries: int, sampling: Sampling, chances: Sequence[Chance]
     ) -> list[list[Completion]]:
-        """`tries` completions behind each prompt: [prompt][try]. Try t of prompt i draws from `chances[i].at(t)`.
+        """`tries` completions of each prompt: [prompt][try]. Try t of prompt i draws from `chances[i].at(t)`.
 
         Log-probabilities are of the model's distribution at `sampling.temperature` before top-p, and at temperature 1
         for greedy sampling (`absolute_zero.policy.draws`). A prompt of more than `cfg.sampling.max_prompt_tokens`
@@ -134,7 +135,8 @@ class LocalPolicy:
         model, tokenizer = folders.open_model(folder)
         reference = folders.open_reference(folder) if self.cfg.update.kl > 0 else None
         state = folders.open_state(folder, model)
-        self._adopt(model, tokenizer, reference)
+        with self._memory("a smaller model"):
+            self._adopt(model, tokenizer, reference)
         folders.restore(self.learner, state)
 
     def _engines(self, longest: int) -> sampler.Engines:

@@ -104,7 +104,7 @@ def sample(
     context: int,
     memory: int,
 ) -> list[list[Completion]]:
-    """Completions behind tokenised prompts, one per key: [prompt][try].
+    """Completions of tokenised prompts, one per key: [prompt][try].
 
     `engines` makes one without rows. `keys` are 64 bits for each try. Prompt and completion together are at most
     `context` tokens long, of which every prompt has to leave one. `memory` is what the caches of the rows in flight

@@ -1,7 +1,7 @@
 """One differentiable forward over prompts and all of their completions, each prompt once.
 
 The tries of a prompt share its tokens, so their hidden states and the gradients through them are shared too: eight
-tries of 64 tokens behind a prompt of 100 are 612 tokens instead of 1312. Tokens lie in one flat list without padding;
+tries of 64 tokens after a prompt of 100 are 612 tokens instead of 1312. Tokens lie in one flat list without padding;
 only attention sees a grid, in which every prompt has a row and every completion another.
 
 Promises: log-probabilities and gradients of the model's own forward on each sequence by itself, to rounding.
@@ -71,7 +71,7 @@ class Layout:
         ends = [sum(len(group.prompt) for group in groups[: p + 1]) - 1 for p in range(self.prompts)]
         for p, group in enumerate(groups):
             for r, item in enumerate(group.items):
-                inputs = item.completion[:-1]  # nothing is predicted behind the last token
+                inputs = item.completion[:-1]  # nothing is predicted after the last token
                 cell = self.prompts * self.longest_prompt + (p * self.room + r) * self.longest
                 cells += range(cell, cell + len(inputs))
                 positions += range(len(group.prompt), len(group.prompt) + len(inputs))
@@ -110,7 +110,7 @@ class Layout:
         self._queries, self._keys = both_ways(self.group), both_ways(1)
 
     def _mask(self, prompt_lengths: Sequence[int], device: torch.device) -> None:
-        """Minus infinity where a query must not see a key. Padding lies behind, where no token that counts looks."""
+        """Minus infinity where a query must not see a key. Padding comes last, where no token that counts looks."""
 
         def future(size: int) -> Tensor:
             return torch.ones(size, size, dtype=torch.bool, device=device).triu(1)

@@ -1,6 +1,6 @@
 """Between text and tokens: prompts in, completions out, and where a completion has to stop.
 
-Promises: a prompt gets what the tokenizer puts in front of a text (a BOS token) exactly once, and nothing behind it;
+Promises: a prompt gets what the tokenizer puts in front of a text (a BOS token) exactly once, and nothing after it;
 a completion's text shows special tokens such as tags, but not the end-of-text token; a stop string is found however
 it lies across tokens. Does not know chat templates: a prompt is the whole text.
 """
@@ -22,7 +22,7 @@ class Stops:
     ends: frozenset[int]
     strings: tuple[str, ...]
     completing: frozenset[int]
-    """Tokens with which a stop string can become complete; behind any other one nobody needs to look at the text."""
+    """Tokens with which a stop string can become complete; after any other one nobody needs to look at the text."""
     window: int
     """A stop string lies within so many tokens."""
 
@@ -39,7 +39,7 @@ class Tokens:
         self.stops = lru_cache(maxsize=8)(self._stops)
 
     def _in_front(self) -> list[int]:
-        """What the tokenizer puts in front of a text. What it would put behind it has no place before a completion."""
+        """What the tokenizer puts in front of a text. What it would put after it has no place before a completion."""
         bare: list[int] = self.tokenizer("a", add_special_tokens=False)["input_ids"]
         dressed: list[int] = self.tokenizer("a")["input_ids"]
         for at in range(len(dressed) - len(bare) + 1):
@@ -48,7 +48,7 @@ class Tokens:
         return []
 
     def encode(self, prompts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each prompt; at least one, so that there is something to write behind."""
+        """Token ids of each prompt; at least one, so that there is something to write after."""
         if not prompts:
             return []
         front = self._front
@@ -62,7 +62,7 @@ class Tokens:
         return self.tokenizer.decode(list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
     def text(self, tokens: Sequence[int], stops: Stops) -> str:
-        """A completion's text: without an end-of-text token, and cut behind the first stop string."""
+        """A completion's text: without an end-of-text token, and cut after the first stop string."""
         text = self.decode(tokens[:-1] if tokens and tokens[-1] in stops.ends else tokens)
         found = [at + len(stop) for stop in stops.strings if (at := text.find(stop)) >= 0]
         return text[: min(found, default=len(text))]

@@ -210,7 +210,7 @@ def _block(n: int, layer: Layer, w: Weights, h_NE: Tensor, turns_N1D: Tensor, at
 
 
 def forward(w: Weights, ids_N: Tensor, positions_N: Tensor, attend: Attend, recompute: bool = False) -> Tensor:
-    """Hidden states behind the last norm, NE in `w.dtype`; logits are `w.head` of those that are wanted.
+    """Hidden states after the last norm, NE in `w.dtype`; logits are `w.head` of those that are wanted.
 
     With `recompute`, activations inside a block are not kept for the backward pass but computed again.
     """

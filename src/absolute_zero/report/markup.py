@@ -82,7 +82,7 @@ def lone(name: str, /, **attributes: Attribute) -> Markup:
 
 
 def join(parts: Iterable[Part]) -> Markup:
-    """One behind the other."""
+    """One after the other."""
     return Markup("".join(part.html if isinstance(part, Markup) else shown(part).html for part in parts))
 
 

@@ -8,12 +8,12 @@ it can do without. Knows no times but those in the store and in `result.json`.
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from absolute_zero.disk import write
 from absolute_zero.report.figures import DATABASE, Figures, gather, number, read_object
 from absolute_zero.report.headline import facts, gained
 from absolute_zero.report.markup import Markup, Part, block, brief, empty, join, lone, table, tag
@@ -33,12 +33,9 @@ def write_report(folder: Path) -> Path:
     with Store.read(folder / DATABASE) as store:
         page = render(store, folder)
     path = folder / REPORT
-    aside = path.with_name(f".{REPORT}.{os.getpid()}")
     try:
-        aside.write_text(page, encoding="utf-8")
-        aside.replace(path)
+        write(path, page)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise UserError(f"{path}: {error.strerror or error}: make room, or make the folder writable") from None
     return path
 

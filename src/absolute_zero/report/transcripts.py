@@ -66,7 +66,7 @@ def transcripts(store: Store, figures: Figures) -> Markup:
 
 
 def _later(store: Store, born: Mapping[int, int]) -> dict[int, tuple[int, int]]:
-    """(tries, successes) of some tasks in the steps behind that of their birth."""
+    """(tries, successes) of some tasks in the steps after that of their birth."""
     found: dict[int, tuple[int, int]] = {}
     for step, entry, trials, successes in store.tries(after=min(born.values())):
         if step > born.get(entry, step):
@@ -81,9 +81,9 @@ def _later(store: Store, born: Mapping[int, int]) -> dict[int, tuple[int, int]]:
 def _task(entry: Entry, responses: Sequence[Kept], later: tuple[int, int], unfolded: bool) -> Markup:
     proposals = [kept for kept in responses if kept.rollout.role is Role.PROPOSE]
     tries = [kept for kept in responses if kept.rollout.role is Role.SOLVE]
-    items = list(dict.fromkeys(kept.rollout.item for kept in tries))
-    trials = [kept for kept in tries if kept.rollout.item == items[0]] if items else []
-    practice = [kept for kept in tries if kept.rollout.item != items[0]] if items else []
+    asked = min((kept.rollout.item for kept in tries), default=0)  # trials are numbered before practice
+    trials = [kept for kept in tries if kept.rollout.item == asked]
+    practice = [kept for kept in tries if kept.rollout.item != asked]
     kind = entry.problem.kind
     said = [
         tag("span", str(kind), class_=f"k-{kind} kind"),

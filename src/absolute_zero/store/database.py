@@ -203,7 +203,7 @@ class Store:
                         raise ValueError(f"step {number}: two rows of {table} have one name ({error})") from error
 
     def rewind(self, step: int) -> None:
-        """Forget every later step, in one transaction: as if the run had stopped behind this one."""
+        """Forget every later step, in one transaction: as if the run had stopped after this one."""
         with self._transaction(f"not rewound to step {step}"):
             [(entries,)] = self._database.execute("SELECT coalesce(max(entries), 0) FROM steps WHERE step <= ?", [step])
             self._database.execute("DELETE FROM entries WHERE id > ?", [entries])
