@@ -67,7 +67,7 @@ def facts(figures: Figures, config: Mapping[str, Any], result: Mapping[str, Any]
         ("tokens learned", short(trained) if trained is not None else LATER),
         ("seed", str(config.get("seed", result.get("seed", "unknown")))),
         ("sandbox", str(level) if level else LATER),
-        ("commit", str(commit)[:12] if commit else LATER),
+        ("commit", brief(str(commit), 16) if commit else "none" if result else LATER),
     ]
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in listed), class_="facts")
 

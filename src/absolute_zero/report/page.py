@@ -114,7 +114,10 @@ def _settings(config: Mapping[str, Any] | None, result: Mapping[str, Any]) -> Ma
     summary = tag("summary", f"All {len(rows)} settings")
     listing = tag("details", summary, table(("setting", "value"), rows), class_="more")
     commit = result.get("commit")
-    checkout = f"git checkout {commit}\n" if isinstance(commit, str) and commit else ""
+    checkout = ""
+    if isinstance(commit, str) and commit:
+        clean = commit.removesuffix("-dirty")
+        checkout = f"git checkout {clean}{'' if clean == commit else '  # and files were changed'}\n"
     line = _again(config)
     if line is None:
         why = f"{CONFIG} holds settings of another version, so there is no command to show for them."
