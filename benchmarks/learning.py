@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from executor import machine
 
+from absolute_zero.cli.training import marks_of
 from absolute_zero.config import load
 from absolute_zero.evals.statistics import Interval, Marks, difference, table
 from absolute_zero.store import Store
@@ -154,13 +155,12 @@ def measured(model: str, place: Path, tasks: int, settings: Sequence[str]) -> di
     return json.loads(place.read_text())
 
 
-def marks(folder: Path, step: int, cooler: Mapping[str, Any]) -> dict[str, list[Marks]]:
+def marks(folder: Path, step: int, told: Mapping[str, Any]) -> dict[str, list[Marks]]:
     """By temperature, how each held-out task was answered in a step of a run: at 1 and greedily by the run itself."""
     with Store.read(folder / "run.db") as store:
-        rows = json.loads(store.run(f"marks held_out {step}") or "[]")
-    once = [Marks(Kind(row["kind"]), row["right"], row["tries"], row["greedy"]) for row in rows]
+        once = marks_of(store, "held_out", step)
     greedy = [Marks(mark.kind, mark.greedy is True, int(mark.greedy is not None), None) for mark in once]
-    given = cooler["marks"]["held_out"]
+    given = told["marks"]["held_out"]
     others = {at: [Marks(Kind(kind), *rest) for kind, *rest in some] for at, some in given.items()}
     return {"0": greedy, **others, "1": once}
 

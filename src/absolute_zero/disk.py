@@ -17,12 +17,12 @@ LOCK: Final = "lock"
 
 
 @contextmanager
-def explained(place: Path) -> Generator[None]:
-    """What the system refuses, as one line."""
+def explained(place: Path, otherwise: str = "choose another folder") -> Generator[None]:
+    """What the system refuses, as one line: make room, or do `otherwise`."""
     try:
         yield
     except OSError as error:
-        raise UserError(f"{place}: {error.strerror or error}: make room, or choose another folder") from error
+        raise UserError(f"{place}: {error.strerror or error}: make room, or {otherwise}") from error
 
 
 @contextmanager

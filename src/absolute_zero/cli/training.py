@@ -27,6 +27,7 @@ from absolute_zero.executor import Sandbox
 from absolute_zero.ports import World
 from absolute_zero.report import write_report
 from absolute_zero.run import Run, play, world_of
+from absolute_zero.store import Store
 from absolute_zero.types import Kind
 
 RESULT = "result.json"
@@ -119,8 +120,9 @@ def _measure(run: Run, world: World, screen: Screen, step: int, stop: Stop) -> N
             run.store.set_run(key, json.dumps([asdict(mark) for mark in marks]))
 
 
-def _marks(run: Run, name: str, step: int) -> list[Marks]:
-    text = run.store.run(f"marks {name} {step}")
+def marks_of(store: Store, name: str, step: int) -> list[Marks]:
+    """How each task of a suite was answered in a step of a run; empty where it was not measured."""
+    text = store.run(f"marks {name} {step}")
     rows: list[dict[str, Any]] = json.loads(text) if text else []
     return [Marks(Kind(row["kind"]), row["right"], row["tries"], row["greedy"]) for row in rows]
 
@@ -129,7 +131,7 @@ def result_of(run: Run, level: str) -> dict[str, object]:
     """What the run came to: held-out success before and after with 95 % intervals, and what it cost."""
     cfg = run.cfg
     names = ("held_out", "ood")
-    before, after = ({name: _marks(run, name, step) for name in names} for step in (0, cfg.steps))
+    before, after = ({name: marks_of(run.store, name, step) for name in names} for step in (0, cfg.steps))
     clocks = run.store.clocks()
     total: dict[str, float] = {}
     for _, name, value in clocks:

@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from absolute_zero.disk import write
+from absolute_zero.disk import explained, write
 from absolute_zero.report.figures import DATABASE, Figures, gather, number, read_object
 from absolute_zero.report.headline import facts, gained
 from absolute_zero.report.markup import Markup, Part, block, brief, empty, join, lone, table, tag
@@ -33,10 +33,8 @@ def write_report(folder: Path) -> Path:
     with Store.read(folder / DATABASE) as store:
         page = render(store, folder)
     path = folder / REPORT
-    try:
+    with explained(path, "make the folder writable"):
         write(path, page)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}: make room, or make the folder writable") from None
     return path
 
 
