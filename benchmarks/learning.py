@@ -159,7 +159,7 @@ def marks(folder: Path, step: int, told: Mapping[str, Any]) -> dict[str, list[Ma
     """By temperature, how each held-out task was answered in a step of a run: at 1 and greedily by the run itself."""
     with Store.read(folder / "run.db") as store:
         once = marks_of(store, "held_out", step)
-    greedy = [Marks(mark.kind, mark.greedy is True, int(mark.greedy is not None), None) for mark in once]
+    greedy = [Marks(one.kind, one.greedy is True, int(one.greedy is not None), None, one.family) for one in once]
     given = told["marks"]["held_out"]
     others = {at: [Marks(Kind(kind), *rest) for kind, *rest in some] for at, some in given.items()}
     return {"0": greedy, **others, "1": once}

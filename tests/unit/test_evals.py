@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from absolute_zero.chance import Chance
 from absolute_zero.evals.statistics import Interval, Marks, difference, interval, pass_at, table
-from absolute_zero.evals.triplets import evaluate, read_suite, write_suite
+from absolute_zero.evals.triplets import evaluate, family_of, read_suite, suites, write_suite
 from absolute_zero.executor import Sandbox
 from absolute_zero.policy.scripted import Apprentice
 from absolute_zero.types import Job, Kind, Problem, Sampling, UserError
@@ -55,13 +55,51 @@ def test_a_table_by_hand() -> None:
     assert [found["mean"][name].value for name in ("t1", "greedy", "pass8")] == [0.5, 0.75, 0.75]
 
 
+def alone(values: list[float]) -> list[tuple[str, float]]:
+    """Tasks that are each of a family of its own."""
+    return [("", value) for value in values]
+
+
 def test_intervals_cover_and_shrink_with_more_tasks() -> None:
-    few, many = interval([[0.0, 1.0] * 20]), interval([[0.0, 1.0] * 500])
+    few, many = interval([alone([0.0, 1.0] * 20)]), interval([alone([0.0, 1.0] * 500)])
     # The standard error of 40 coin flips is 0.5 / sqrt(40) = 0.079, of 1,000 it is 0.0158; 1.96 of them each way.
     assert few.low == pytest.approx(0.5 - 1.96 * 0.079, abs=0.03)
     assert many.high == pytest.approx(0.5 + 1.96 * 0.0158, abs=0.006)
     assert math.isnan(interval([]).value)
-    assert math.isnan(interval([[1.0], []]).low)
+    assert math.isnan(interval([alone([1.0]), []]).low)
+
+
+def test_tasks_of_one_family_are_one_observation() -> None:
+    half = [0.0] * 8 + [1.0] * 8
+    names = [f"family {number}" for number in range(16)]
+    families = [(name, value) for name, value in zip(names, half, strict=True) for _ in range(20)]
+    once, many = interval([alone(half)]), interval([families])
+    assert many == pytest.approx(once)  # twenty tasks alike say what one says
+    narrow = interval([alone([value for _, value in families])])
+    assert narrow.high - narrow.low < 0.3 * (many.high - many.low)
+    # The same families in two kinds stand or fall together: the mean over the kinds is no surer than one of them.
+    assert interval([families, families[::10]]) == pytest.approx(many)
+    apart = [(f"other {name}", value) for name, value in families]
+    both = interval([families, apart])
+    assert both.high - both.low < 0.8 * (many.high - many.low)
+
+
+def test_a_stratum_that_shares_its_families_is_never_empty() -> None:
+    found = interval([[("a", 1.0), ("b", 0.0)], [("b", 1.0), ("c", 1.0)], [("c", 0.0)]])
+    assert found.value == pytest.approx((0.5 + 1 + 0) / 3)
+    assert found.low <= found.value <= found.high
+
+
+def test_programs_that_differ_in_constants_are_one_family() -> None:
+    one = family_of("def f(x):\n    y = x + 12\n    return [y, 'ab', 0.5]")
+    assert family_of("def f(total):\n    z = total + 7  # more\n    return [z, 'c', 1e3]") == one
+    assert family_of("def f(x):\n    y = x - 12\n    return [y, 'ab', 0.5]") != one
+    assert family_of("def f(x):\n    y = x + 12\n    return [y, 'ab', x]") != one
+    assert family_of("not a program (") != family_of("nor ) this")
+    assert family_of("") == ""
+    families = {name: {family_of(entry.problem.program) for entry in suite} for name, suite in suites(1000).items()}
+    assert len(families["ood"]) == 27
+    assert len(families["held_out"]) > 850
 
 
 def test_differences_are_paired_by_task() -> None:
@@ -77,9 +115,9 @@ def test_differences_are_paired_by_task() -> None:
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_an_interval_holds_its_value_and_stays_in_the_range(values: list[float]) -> None:
-    found = interval([values])
+    found = interval([alone(values)])
     assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
-    assert found == interval([values])
+    assert found == interval([alone(values)])
 
 
 def test_a_suite_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """From judged tries to numbers with intervals (paper section 4.2; HumanEval, arXiv 2107.03374, for pass@k).
 
-Promises: pure and deterministic. A task is one cluster: intervals are percentile bootstraps over tasks, within kinds,
-and differences are paired by task. Does not assume that tries of one task are independent of each other.
+Promises: pure and deterministic. Intervals are percentile bootstraps over families of tasks, and differences are paired
+by task. Assumes neither that tries of one task are independent of each other, nor tasks of one family: those whose
+programs differ in constants only, of any kind.
 """
 
 import math
@@ -16,6 +17,9 @@ RESAMPLES: Final = 2_000
 """Bootstrap resamples: the ends of a 95 % interval then rest on 50 of them each."""
 LEVEL: Final = 0.95
 
+Named = tuple[str, float]
+"""A family, and the value of one task in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Marks:
@@ -26,6 +30,8 @@ class Marks:
     tries: int
     greedy: bool | None
     """None: the machine failed, or nobody asked."""
+    family: str = ""
+    """Tasks of one family are solved or not together. Empty: a task of its own."""
 
 
 class Interval(NamedTuple):
@@ -78,28 +84,59 @@ def _table(pairs: Sequence[tuple[Marks, Marks | None]]) -> dict[str, dict[str, I
     return found
 
 
-def _values(pairs: Sequence[tuple[Marks, Marks | None]], metric: Callable[[Marks], float | None]) -> list[float]:
-    values: list[float] = []
+def _values(pairs: Sequence[tuple[Marks, Marks | None]], metric: Callable[[Marks], float | None]) -> list[Named]:
+    values: list[Named] = []
     for mark, base in pairs:
         value, other = metric(mark), 0.0 if base is None else metric(base)
         if value is not None and other is not None:
-            values.append(value - other)
+            values.append((mark.family, value - other))
     return values
 
 
-def interval(strata: Sequence[Sequence[float]]) -> Interval:
-    """The mean over strata of their means, and its percentile bootstrap: every stratum is resampled by itself.
+def interval(strata: Sequence[Sequence[Named]]) -> Interval:
+    """The mean over strata of their means, and its percentile bootstrap over families.
 
-    >>> interval([[1.0, 1.0], [0.0]])
+    Families within one stratum are resampled among themselves, and so are those that reach over several.
+
+    >>> interval([[("", 1.0), ("", 1.0)], [("", 0.0)]])
     Interval(value=0.5, low=0.5, high=0.5)
     """
     if not strata or not all(strata):
         return Interval(math.nan, math.nan, math.nan)
-    random = Random(0)
-    means = sorted(
-        sum(sum(random.choices(values, k=len(values))) / len(values) for values in strata) / len(strata)
-        for _ in range(RESAMPLES)
-    )
+    random, groups, means = Random(0), _groups(strata), list[float]()
+    while len(means) < RESAMPLES:
+        sums, counts = [0.0] * len(strata), [0] * len(strata)
+        for size, parts in groups:
+            drawn = random.choices(range(size), k=size)
+            for place, total, count in parts:
+                sums[place] += sum(map(total.__getitem__, drawn))
+                counts[place] += sum(map(count.__getitem__, drawn))
+        if all(counts):  # a stratum that shares all its families with others may miss them
+            means.append(sum(total / count for total, count in zip(sums, counts, strict=True)) / len(strata))
+    means.sort()
     edge = (1 - LEVEL) / 2 * (RESAMPLES - 1)
-    value = sum(sum(values) / len(values) for values in strata) / len(strata)
+    value = sum(sum(value for _, value in named) / len(named) for named in strata) / len(strata)
     return Interval(value, means[math.floor(edge)], means[math.ceil(RESAMPLES - 1 - edge)])
+
+
+def _groups(strata: Sequence[Sequence[Named]]) -> list[tuple[int, list[tuple[int, list[float], list[int]]]]]:
+    """Families that are resampled among themselves: how many, and for every stratum the sum and the number of the
+    values of each."""
+    families: dict[str | tuple[int, int], dict[int, list[float]]] = {}
+    for place, named in enumerate(strata):
+        for number, (family, value) in enumerate(named):
+            families.setdefault(family or (place, number), {}).setdefault(place, []).append(value)
+    groups: dict[int, list[dict[int, list[float]]]] = {}
+    for found in families.values():
+        groups.setdefault(next(iter(found)) if len(found) == 1 else len(strata), []).append(found)
+    return [
+        (
+            len(group),
+            [
+                (place, [sum(found.get(place, ())) for found in group], [len(found.get(place, ())) for found in group])
+                for place in range(len(strata))
+                if any(place in found for found in group)
+            ],
+        )
+        for group in groups.values()
+    ]

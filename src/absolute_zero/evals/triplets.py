@@ -7,8 +7,10 @@ as in training; nothing of them is stored in a buffer.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any, Final
 
 from absolute_zero.chance import Chance
 from absolute_zero.evals.statistics import Marks
+from absolute_zero.novelty import digest, normal_form
 from absolute_zero.ports import World
 from absolute_zero.selfplay import solve
 from absolute_zero.types import Entry, Kind, Problem, Rollout, Sampling, Standing, UserError
@@ -23,6 +26,7 @@ from absolute_zero.values import Unreadable, Unwritable, canonical, read
 
 TRIES: Final = 8
 """Tries per task at temperature 1: enough for pass@8."""
+_CONSTANT: Final = re.compile(r"'[^'\n]*'|(?<![\w$])\d[\w.]*")
 
 
 SUITES: Final = files("absolute_zero.evals") / "suites"
@@ -97,8 +101,18 @@ def evaluate(world: World, entries: Sequence[Entry], how: Sampling, chance: Chan
     for entry, tries, one in zip(played, tried, sure, strict=True):
         judged = [rollout for rollout in tries if not _lost(rollout)]
         best = [_right(rollout) for rollout in one if not _lost(rollout)]
-        marks.append(Marks(entry.problem.kind, sum(map(_right, judged)), len(judged), best[0] if best else None))
+        right, sure_one, family = sum(map(_right, judged)), best[0] if best else None, family_of(entry.problem.program)
+        marks.append(Marks(entry.problem.kind, right, len(judged), sure_one, family))
     return marks
+
+
+def family_of(program: str) -> str:
+    """The same for programs that differ in numbers and texts only, up to names and layout; empty for no program."""
+    if not program:
+        return ""
+    with suppress(Unreadable):
+        program = normal_form(program)
+    return digest(_CONSTANT.sub("_", program))
 
 
 def _lost(rollout: Rollout) -> bool:
