@@ -310,6 +310,19 @@ def test_any_input_that_leads_there_is_right(sandbox: Sandbox) -> None:
     assert alike(sandbox, task, problem, ["3, 1", "'3'", "x=3, z=1"]) == {Standing.FAILED}
 
 
+def test_an_answer_may_be_as_long_as_what_it_has_to_equal(sandbox: Sandbox) -> None:
+    """A task from elsewhere may have longer values than those that are accepted from proposals."""
+    small = tasks("compact", sandbox={"value_bytes": 20, "cpu_seconds": 0.5})
+    program, repeat = "def f(x):\n    return 'é' * x", "'" + "é" * 100 + "'"
+    assert alike(sandbox, small[Kind.ABDUCTION], Problem(Kind.ABDUCTION, program, (("100", repeat),)), ["100"]) == {
+        Standing.PASSED
+    }
+    pairs = (("1", "'é'"), ("2", "'éé'"), ("3", "'ééé'"), ("100", repeat))
+    induction = Problem(Kind.INDUCTION, program, pairs)
+    answers = [text.render_program(program)]
+    assert alike(sandbox, small[Kind.INDUCTION], induction, answers) == {Standing.PASSED}
+
+
 # --- any text -----------------------------------------------------------------------------------------------
 
 PIECES = st.sampled_from(

@@ -107,10 +107,16 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str
          "estimator.solve = 'rloo' compares the tries of a prompt, and practice has one: set solve.tries to 2 or more"),
         (["estimator.solve=rloo", "solve.tries=2", "solve.reuse_trials=true", "solve.trials=1"],
          "estimator.solve = 'rloo' needs solve.trials of 2 or more"),
+        (["solve.trials=1"], "a proposer is paid for tasks that some trials solve: raise solve.trials to 2 or more"),
     ],
 )  # fmt: skip
 def test_a_wrong_override_is_one_line(overrides: list[str], text: str) -> None:
     assert refusal(None, *overrides) == text
+
+
+@pytest.mark.parametrize("other", ['train_roles=["solve"]', "reward.learnability=keep_unsolved"])
+def test_one_trial_is_enough_where_nobody_is_paid_for_what_some_solve(other: str) -> None:
+    assert load("paper", ["solve.trials=1", other]).solve.trials == 1
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,8 @@ class Model(Section):
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """`auto`: the GPU if there is one."""
     threads: Annotated[Int, Field(ge=0, le=1024)] = 0
-    """Threads that compute on the CPU, one a processor; 0 is as many as there are, up to four."""
+    """Threads that compute on the CPU, one a processor; 0 is as many as there are, up to four, but one for a model
+    that cannot be computed in pieces side by side (Llama, Qwen2 and Qwen3 can)."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of matrix products; weights are kept in float32. `auto`: bfloat16 where the hardware does it well."""
 
@@ -288,4 +289,6 @@ class Config(Section):
             raise ValueError("solve.practice = 'learnable' looks for tasks that some trials solved: raise solve.trials")
         if self.estimator.solve in PER_PROMPT and self.solve.reuse_trials and self.solve.trials < 2:
             raise ValueError(f"estimator.solve = {self.estimator.solve!r} needs solve.trials of 2 or more")
+        if Role.PROPOSE in self.train_roles and self.reward.learnability != "keep_unsolved" and self.solve.trials < 2:
+            raise ValueError("a proposer is paid for tasks that some trials solve: raise solve.trials to 2 or more")
         return self

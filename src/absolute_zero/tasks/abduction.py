@@ -36,7 +36,9 @@ class Abduction:
 
     def judge(self, problem: Problem, answer: str) -> Judgement | Job:
         given = text.read_input(answer)
-        return malformed(given) if isinstance(given, Refusal) else self.limits.job(problem.program, [given])
+        if isinstance(given, Refusal):
+            return malformed(given)
+        return self.limits.job(problem.program, [given], golds=[output for _, output in problem.pairs])
 
     def decide(self, problem: Problem, outcome: Outcome) -> Judgement:
         [(_, gold)] = problem.pairs

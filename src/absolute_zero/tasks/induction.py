@@ -111,7 +111,8 @@ class Induction:
         program = text.read_program(answer)
         if isinstance(program, Refusal):
             return malformed(program)
-        return self.limits.job(program, [given for given, _ in _hidden(problem)])
+        inputs, golds = zip(*_hidden(problem), strict=True)
+        return self.limits.job(program, inputs, golds=golds)
 
     def decide(self, problem: Problem, outcome: Outcome) -> Judgement:
         hidden = _hidden(problem)

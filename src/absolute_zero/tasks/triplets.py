@@ -20,9 +20,10 @@ class Limits:
     value_bytes: int = 65_536
     """Length of the text of an output, and of a proposed input: what is over it would fill the prompts it comes in."""
 
-    def job(self, program: str, inputs: Sequence[str], deterministic: bool = False) -> Job:
-        """A job within these limits."""
-        return Job(program, tuple(inputs), deterministic, self.cpu_seconds, self.memory_mb, self.value_bytes)
+    def job(self, program: str, inputs: Sequence[str], deterministic: bool = False, golds: Sequence[str] = ()) -> Job:
+        """A job within these limits; outputs may be as long as the longest of `golds`, which may come from outside."""
+        most = max(self.value_bytes, *(len(gold.encode()) for gold in golds), 0)
+        return Job(program, tuple(inputs), deterministic, self.cpu_seconds, self.memory_mb, most)
 
 
 RIGHT: Final = Judgement(Standing.PASSED, rewards.accuracy(True))
