@@ -35,6 +35,7 @@ from absolute_zero.tasks import make_tasks
 from absolute_zero.types import Completion, Job, Outcome, Sample, Sampling, Step, UserError
 
 CONFIG, DATABASE, CHECKPOINTS, LATEST = "config.json", "run.db", "checkpoints", "latest"
+REMEDY = "bring it back from a copy"
 EMBEDDED, SCRIPTED = "embedded", "scripted"
 """Models that are no paths."""
 WEIGHTS: Final = Path(str(files("absolute_zero"))) / "embedded" / "weights"
@@ -79,6 +80,8 @@ class Run:
         with ExitStack() as stack:
             stack.enter_context(locked(folder))
             store = stack.enter_context(Store.open(folder / DATABASE, cfg.store.rollouts))
+            if store.last_step() is None and any((folder / CHECKPOINTS).glob("*")):  # a new run would delete them
+                raise UserError(f"{folder / DATABASE} is missing or empty, and checkpoints are not: {REMEDY}")
             return cls(folder, cfg, store, never, stack.pop_all())
 
     def __enter__(self) -> Self:
@@ -103,22 +106,27 @@ class Run:
             sync_folder(place.parent)
         return Checkpoint(digest, f"{CHECKPOINTS}/{place.name}")
 
-    def restore(self, policy: Policy) -> int | None:
+    def restore(self, policy: Policy, say: Callable[[str], object] = lambda _: None) -> int | None:
         """Bring policy and store to the newest whole checkpoint; its step, or None where the run is at its beginning.
 
         Rows of later steps are forgotten, and will be made again. Before the first checkpoint seeding is kept, as it
-        changes no weights. Raises UserError, and forgets nothing, where no checkpoint is whole that was written.
+        changes no weights. Says what it passes over, and what is made again. Raises UserError, and forgets nothing,
+        where no checkpoint is whole that was written.
         """
-        written = self.store.checkpoints()
+        written, last = self.store.checkpoints(), self.store.last_step()
         for step, checkpoint in written:
             place = self.folder / checkpoint.folder
             if _whole(place, checkpoint.digest):
+                if step != written[0][0]:
+                    say(f"{self.folder / written[0][1].folder} is missing or damaged")
+                if last is not None and last > step:
+                    say(f"going on after step {step}, the last that is saved: steps up to {last} are made again")
                 policy.load(place)
                 self.store.rewind(step)
                 return step
         if written:
             place = self.folder / written[0][1].folder
-            raise UserError(f"{place} is missing or damaged, as is every other checkpoint: bring it back from a copy")
+            raise UserError(f"{place} is missing or damaged, as is every other checkpoint: {REMEDY}")
         self.store.rewind(0)
         return None
 
@@ -164,13 +172,15 @@ def remembered(folder: Path, cfg: Config) -> Buffer:
 # --- a run from one end to the other ------------------------------------------------------------------------
 
 
-def play(run: Run, world: World, stopping: Callable[[], bool] = lambda: False) -> Iterator[Step]:
+def play(
+    run: Run, world: World, stopping: Callable[[], bool] = lambda: False, say: Callable[[str], object] = lambda _: None
+) -> Iterator[Step]:
     """Train from where the run stands to its last step, or to the first step after which `stopping` says so.
 
     Saves the policy as often as the settings say, after the last step, and before it stops. Seconds by part and
-    tokens go to the store's clocks.
+    tokens go to the store's clocks. `say` is told, in a line, of what was lost on disk and is made again.
     """
-    run.restore(world.policy)
+    run.restore(world.policy, say)
     cfg, saved, timed = run.cfg, set[int](), Timed(world)
 
     def keep(done: Step) -> Beside:
@@ -213,7 +223,8 @@ class Timed:
         self.world = World(policy=self, executor=self, tasks=world.tasks)
 
     def clocks(self, done: Step) -> dict[str, float]:
-        """Seconds by part since the last call, with the tokens of this step."""
+        """Seconds by part since the last call, with the tokens of this step: sampled, and given to the policy to learn
+        from, those of advantage 0 among them."""
         now = time.perf_counter()
         spent = {f"seconds/{part}": seconds for part, seconds in self._seconds.items()}
         spent["seconds"] = now - self._begun

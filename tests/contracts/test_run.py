@@ -13,7 +13,7 @@ import pytest
 from absolute_zero.config import Config
 from absolute_zero.executor import Sandbox
 from absolute_zero.policy.scripted import Apprentice, Scripted
-from absolute_zero.run import CHECKPOINTS, CONFIG, LATEST, Run, play
+from absolute_zero.run import CHECKPOINTS, CONFIG, DATABASE, LATEST, Run, play
 from absolute_zero.store import Store
 from absolute_zero.types import Step, UserError
 from worlds import settings, watched, world
@@ -120,8 +120,13 @@ def test_a_damaged_checkpoint_is_passed_over(sandbox: Sandbox, tmp_path: Path, w
     kept = sorted(path.name for path in (run.folder / CHECKPOINTS).iterdir())
     assert kept == ["4", "6"]
     (run.folder / CHECKPOINTS / "6" / "script.json").write_text("{}")
+    said: list[str] = []
     with Run.resume(run.folder) as run:
-        assert [done.number for done in go(run, sandbox)] == [5, 6]
+        assert [done.number for done in play(run, world(watched(sandbox), CFG), say=said.append)] == [5, 6]
+        assert go(run, sandbox) == []
+    lost = run.folder / CHECKPOINTS / "6"
+    again = "going on after step 4, the last that is saved: steps up to 6 are made again"
+    assert said == [f"{lost} is missing or damaged", again]
     assert rows(run.folder) == whole
 
 
@@ -132,6 +137,16 @@ def test_where_no_checkpoint_is_left_nothing_is_forgotten(sandbox: Sandbox, tmp_
     with Run.resume(run.folder) as run, pytest.raises(UserError, match="bring it back from a copy"):
         go(run, sandbox)
     assert rows(run.folder) == whole
+
+
+def test_checkpoints_without_their_database_are_left_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+    with Run.begin(CFG, tmp_path) as run:
+        go(run, sandbox)
+    for file in run.folder.glob(f"{DATABASE}*"):
+        file.rename(tmp_path / file.name)
+    with pytest.raises(UserError, match=r"run\.db is missing or empty.*from a copy"):
+        Run.resume(run.folder)
+    assert sorted(path.name for path in (run.folder / CHECKPOINTS).iterdir()) == ["4", "6"]
 
 
 def test_a_run_keeps_to_its_folder_when_latest_moves_on(sandbox: Sandbox, tmp_path: Path) -> None:

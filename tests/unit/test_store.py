@@ -218,7 +218,8 @@ def test_rewind(store: Store) -> None:
             scores=[Score("code", "mbpp", 0.5, 0.25, 0.75, 10)],
             flags=[Flag("stuck")],
         )
-    store.set_run("seed", "7")
+    for key in ("seed", "marks 2", "marks 0", "marks -9"):
+        store.set_run(key, "7")
     before = list(store.dump(clocks=True))
     store.rewind(4)
     assert list(store.dump(clocks=True)) == before
@@ -227,12 +228,13 @@ def test_rewind(store: Store) -> None:
     assert [it.id for it in store.entries()] == [1, 2]
     tables = [line.split(" ")[0] for line in store.dump(clocks=True)]
     per_step = "steps tries prompts rollouts refusals metrics evals flags checkpoints".split()
+    assert store.run("marks 2") is None  # a fact about a step goes with it
     assert {name: tables.count(name) for name in KEYS} == {
-        "run": 1, "entries": 2, **dict.fromkeys(per_step, 2), "clocks": 4,
+        "run": 3, "entries": 2, **dict.fromkeys(per_step, 2), "clocks": 4,
     }  # fmt: skip
     store.commit(bare(1, 3), {})
     store.rewind(-5)
-    assert list(store.dump(clocks=True)) == ["run ['seed', '7']"]
+    assert list(store.dump(clocks=True)) == ["run ['marks -9', '7']", "run ['seed', '7']"]
     store.commit(bare(1, 1), {})
 
 

@@ -1,8 +1,8 @@
 """`azr train`: a run from its folder to its result, and what stops it.
 
 Promises: exit code 0 when the run is at its end, 130 after Ctrl-C and 143 after SIGTERM, both after a saved step; a
-second Ctrl-C leaves at once with 130 and loses nothing that was stored. `result.json` and `report.html` are written
-from what the run database holds, so that a resumed run ends with the same ones.
+second Ctrl-C leaves at once with 130; steps after the last checkpoint are then made again. `result.json` and
+`report.html` are written from what the run database holds, so that a resumed run ends with the same ones.
 """
 
 import json
@@ -87,7 +87,7 @@ def _play(run: Run, world: World) -> int:
             run.store.set_run("commit", commit())
         _measure(run, world, screen, 0, stop)
         screen.begin()
-        for done in () if stop else play(run, world, lambda: bool(stop)):
+        for done in () if stop else play(run, world, lambda: bool(stop), screen.say):
             screen.step(done)
         if run.store.last_step() == cfg.steps:
             _measure(run, world, screen, cfg.steps, stop)
@@ -124,7 +124,7 @@ def marks_of(store: Store, name: str, step: int) -> list[Marks]:
     """How each task of a suite was answered in a step of a run; empty where it was not measured."""
     text = store.run(f"marks {name} {step}")
     rows: list[dict[str, Any]] = json.loads(text) if text else []
-    return [Marks(Kind(row["kind"]), row["right"], row["tries"], row["greedy"]) for row in rows]
+    return [Marks(Kind(row.pop("kind")), **row) for row in rows]
 
 
 def result_of(run: Run, level: str) -> dict[str, object]:

@@ -123,7 +123,7 @@ class Learner:
         if not math.isfinite(norm):
             self.optimizer.zero_grad(set_to_none=True)
             raise AbsoluteZeroError(
-                "the gradient is not finite: lower update.learning_rate and resume from the last checkpoint"
+                "the gradient is not finite: lower update.learning_rate in the run's config.json, then --resume it"
             )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)

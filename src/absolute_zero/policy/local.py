@@ -123,7 +123,8 @@ class LocalPolicy:
         for item in items:
             if not (math.isfinite(item.advantage) and math.isfinite(item.weight) and item.weight >= 0):
                 raise ValueError(f"cannot learn from advantage {item.advantage} and weight {item.weight}")
-        with self._memory("a smaller update.tokens_per_batch, or update.checkpoint_activations = true"):
+        remedy = "a smaller update.tokens_per_batch, or update.checkpoint_activations = true (in its config.json)"
+        with self._memory(remedy):
             return self.learner.update(items, self.cfg.model.threads)
 
     def save(self, folder: Path) -> None:

@@ -210,9 +210,13 @@ class Store:
             for table, key in KEYS.items():
                 if key.startswith("step"):
                     self._database.execute(f"DELETE FROM {table} WHERE step > ?", [step])
+            facts = [text_of(key) for (key,) in self._database.execute("SELECT key FROM run")]
+            later = [word(key) for key in facts if (after := key.rpartition(" ")[2]).isdecimal() and int(after) > step]
+            self._database.executemany("DELETE FROM run WHERE key = ?", [(key,) for key in later])
 
     def set_run(self, key: str, value: str) -> None:
         """Keep one fact about the whole run, such as its settings as JSON; what was there under that key is replaced.
+        One whose key ends in a word that is a number is about that step, and `rewind` forgets it with the step.
         Wall times and paths have no place here, if equal runs are to have equal rows."""
         with self._transaction(f"{key} was not kept"):
             self._database.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", [word(key), word(value)])
