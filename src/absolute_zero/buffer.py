@@ -174,20 +174,18 @@ class Buffer:
 
 
 def _teaches(entry: Entry) -> bool:
-    """Solved by some trials and not by all, or never tried."""
-    return 0 < entry.successes < entry.trials or not entry.trials
+    """Solved by some trials and not by all; or a seed, which nobody tries. Not a task of which all trials were void."""
+    return 0 < entry.successes < entry.trials or (entry.step <= 0 and not entry.trials)
 
 
 def held_out(paths: Iterable[str]) -> frozenset[str]:
-    """Digests of the programs in JSONL files, which `Buffer` never accepts: each row has a `program` or `code`, with
-    a function `f` or others, each of which then counts as `f`.
-
-    Raises UserError with the file and line of what cannot be read.
-    """
-    return frozenset(digest for path in paths for digest in _programs(Path(path)))
+    """Digests of the programs in JSONL files, which `Buffer` never accepts. Raises UserError as `held_out_forms`."""
+    return frozenset(digest(form) for path in paths for form in held_out_forms(Path(path)))
 
 
-def _programs(path: Path) -> Iterator[str]:
+def held_out_forms(path: Path) -> Iterator[str]:
+    """Normal forms of the programs in a JSONL file: each row has a `program` or `code`, with a function `f` or others,
+    each of which then counts as `f`. Raises UserError with the file and line of what cannot be read."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")  # other ends of lines may stand in a JSON string
     except (OSError, UnicodeDecodeError) as error:
@@ -197,11 +195,13 @@ def _programs(path: Path) -> Iterator[str]:
             continue
         try:
             row = json.loads(line)
-            program = row.get("program", row.get("code"))
+            program = row.get("program") or row["code"]
             names = functions(program)
+            if not names:
+                raise ValueError("no function, so that nothing would be held out")
             for name in [ENTRY] if ENTRY in names else names:  # any of them may be what an evaluation calls
-                yield digest(normal_form(program, called=name))
-        except (ValueError, AttributeError, TypeError, Unreadable):
+                yield normal_form(program, called=name)
+        except (ValueError, LookupError, AttributeError, TypeError, Unreadable):
             raise UserError(
-                f"{path}:{number}: not a JSON object with a Python program under `program` or `code`: mend the row"
+                f"{path}:{number}: not a JSON object with a Python function under `program` or `code`: mend the row"
             ) from None

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -33,11 +33,13 @@ def locked(folder: Path) -> Generator[None]:
     except ImportError:  # Windows: the store still refuses a second writer
         yield
         return
-    with explained(folder), (folder / LOCK).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"another process works in {folder}: wait for it, or begin another run") from None
+    with ExitStack() as stack:
+        with explained(folder):
+            file = stack.enter_context((folder / LOCK).open("a"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"another process works in {folder}: wait for it, or begin another run") from None
         yield
 
 

@@ -10,11 +10,11 @@ import pytest
 from absolute_zero.cli import main
 from absolute_zero.cli.playing import _safe  # pyright: ignore[reportPrivateUsage]
 from absolute_zero.config import load
-from absolute_zero.evals.triplets import read_suite
+from absolute_zero.evals.triplets import read_suite, write_suite
 from absolute_zero.executor import Sandbox
 from absolute_zero.store import Store
 from absolute_zero.tasks import make_tasks
-from absolute_zero.types import Job, Kind
+from absolute_zero.types import Job, Kind, Problem
 
 SHARED = Path(os.environ.get("AZR_SHARED") or Path(__file__).parents[3] / "shared")
 TOY = ["sampling.max_tokens=2000", 'sandbox.minimum_level="weak"']
@@ -57,7 +57,7 @@ def test_a_runs_marks_are_those_it_ended_with(run: Path, capsys: pytest.CaptureF
         assert row["n"] == (18 if kind == "mean" else 6)
     marks = found["marks"]["held_out"]["1"]
     assert [mark[0] for mark in marks[::6]] == list(Kind)
-    right = sum(right for kind, right, tries, _ in marks if kind == "induction")
+    right = sum(right for kind, right, *_ in marks if kind == "induction")
     assert right / 48 == found["suites"]["held_out"]["induction"]["pass1"]["1"][0]
     assert files(run) == before
 
@@ -147,7 +147,13 @@ def test_a_task_that_was_given_is_answered(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["eval", "RUN", "steps=3"], "give none beside it"),
+        (["eval", "RUN", "steps=3"], "give no recipe and no KEY=VALUE beside it"),
+        (["play", "RUN", "--recipe", "paper"], "give no recipe and no KEY=VALUE beside it"),
+        (["eval", *SCRIPTED, 'kinds=["deduction"]', "--data", "INDUCTION"], "no task of a kind that this"),
+        (["play", *SCRIPTED, 'kinds=["deduction"]', "--kind", "induction"], "do not play induction: set kinds"),
+        (["play", *SCRIPTED, "--tries", "3"], "--tries and --message go with a task"),
+        (["play", *SCRIPTED, "--message", "A line."], "--tries and --message go with a task"),
+        (["play", *SCRIPTED, "--program", "BROKEN", "--output", "3"], "the program makes no task (syntax: "),
         (["eval", *SCRIPTED, "--data", "none.jsonl"], "cannot read the tasks of 'none.jsonl'"),
         (["eval", *SCRIPTED, "--data", "FILE", "--data", "there/line.py"], "two files of --data have the same name"),
         (["eval", "./none"], "there is no such folder"),
@@ -167,7 +173,11 @@ def test_a_mistake_is_one_line(
     tmp_path: Path, run: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     (tmp_path / "line.py").write_text(LINE)
-    names = {"RUN": str(run), "FILE": str(tmp_path / "line.py")}
+    (tmp_path / "broken.py").write_text("def f(x:\n")
+    induction = Problem(Kind.INDUCTION, LINE, (("1", "7"), ("2", "10")))
+    write_suite(tmp_path / "induction.jsonl", [induction])
+    files = {"FILE": "line.py", "BROKEN": "broken.py", "INDUCTION": "induction.jsonl"}
+    names = {"RUN": str(run), **{name: str(tmp_path / file) for name, file in files.items()}}
     code, _, err = azr(capsys, *(names.get(part, part) for part in arguments))
     assert code == 2
     assert err.startswith("azr: ")

@@ -85,6 +85,15 @@ def test_a_damaged_folder_is_refused_in_one_line(how: str, tmp_path: Path) -> No
     assert str(tmp_path) in str(found.value)
 
 
+def test_a_name_in_a_folder_that_is_here_is_not_looked_for_on_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(UserError, match="'runs/lates': there is no such folder"):
+        LocalPolicy.open("runs/lates", config())
+
+
 def test_open_says_what_is_missing(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere", str(tmp_path / "nowhere"), str(tmp_path)):
         with pytest.raises(UserError, match="cannot open the model"):

@@ -230,7 +230,7 @@ def test_learnable_shows_what_some_but_not_all_tries_solved_and_seeds() -> None:
     buffer = Buffer(config(propose={"choice": "learnable"}))
     tried = [(0, 8), (8, 8), (1, 8), (0, 0), (7, 8)]
     for n, (successes, trials) in enumerate(tried):
-        entry = replace(admitted(buffer, D, n), successes=successes, trials=trials)
+        entry = replace(admitted(buffer, D, n), successes=successes, trials=trials, step=int(trials > 0))
         buffer.add([entry])
         if n < 2:  # nothing learnable yet: whatever there is
             assert {one for some in shown(buffer, D) for one in some} == set(range(1, n + 2))
@@ -264,11 +264,14 @@ def test_practice_is_on_others_without_repetition() -> None:
 
 def test_practice_can_be_on_what_some_but_not_all_tries_solved() -> None:
     buffer = Buffer(config(solve={"practice": "learnable"}))
-    tried = [replace(admitted(buffer, D, n), successes=n, trials=3) for n in range(4)] + [admitted(buffer, D, 4)]
+    tried = [replace(admitted(buffer, D, n), successes=n, trials=3) for n in range(4)] + [
+        replace(admitted(buffer, D, 4), step=0)
+    ]
     buffer.add(tried)
     assert [buffer.practises(entry) for entry in tried] == [False, True, True, False, True]
     assert at_hand(buffer, D) == {2, 3, 5}
     assert {one for some in shown(buffer, D) for one in some} == {1, 2, 3, 4, 5}  # references are any
+    assert not buffer.practises(replace(tried[4], step=3))  # made by the model, and no trial was judged
     assert all(Buffer(config()).practises(entry) for entry in tried)
 
 
@@ -303,7 +306,9 @@ def test_the_zero_triplet_is_never_practised_on() -> None:
 
 def test_held_out_programs_never_get_in_under_whatever_names(tmp_path: Path) -> None:
     path = tmp_path / "held.jsonl"
-    path.write_text('{"program": "def f(a):\\n    return a + 1"}\n\n{"code": "def f(b):\\n    return b * 2"}\n')
+    path.write_text(
+        '{"program": "def f(a):\\n    return a + 1"}\n\n{"program": null, "code": "def f(b):\\n    return b * 2"}\n'
+    )
     digests = held_out([str(path)])
     assert digests == {digest(normal_form(f"def f(x):  # x\n    return x {rest}")) for rest in ("+ 1", "* 2")}
     given = facts(Problem(D, "def f(n):\n    return n + 1", (("1", "2"),)), [], [])
@@ -315,7 +320,11 @@ def test_no_files_hold_nothing_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["{", "[]", "3", "null", '{"task": "x"}', '{"program": 3}', '{"program": "def"}', '{"program": null}']
+    "line",
+    [
+        "{", "[]", "3", "null", '{"task": "x"}', '{"program": 3}', '{"program": "def"}', '{"program": null}',
+        '{"program": ""}', '{"program": "f = lambda x: x"}', '{"code": "class f: pass"}',
+    ],
 )
 def test_a_bad_row_is_one_line_that_says_where(tmp_path: Path, line: str) -> None:
     path = tmp_path / "held.jsonl"

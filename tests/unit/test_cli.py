@@ -86,6 +86,20 @@ def test_dash_reads_standard_input() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "value  2\n", "")
 
 
+def test_a_reader_who_leaves_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "add.py").write_text(ADD)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        done = subprocess.run(
+            [sys.executable, "-m", "absolute_zero.cli", "exec", str(tmp_path / "add.py"), "--input", "1"],
+            stdout=gone,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(Path(absolute_zero.__file__).parents[1])},
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def test_the_guard_is_asked_only_with_its_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "chance.py"
     path.write_text("import random\ndef f(x):\n    return x\n")

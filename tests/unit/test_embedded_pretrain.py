@@ -129,17 +129,30 @@ def test_a_folder_that_is_refused_stays_as_it_is(tmp_path: Path, tokenizer: Path
     there = tmp_path / "there"
     finished = pretrain(begun(there, tokenizer), settings, say=quiet)
     before = {path: path.read_bytes() for path in there.rglob("*") if path.is_file()}
+    mine, other = ("bfloat16", "float32") if settings.precision() == torch.bfloat16 else ("float32", "bfloat16")
     for wrong, said in [
         (replace(settings, seed=6), r"was begun with seed 5, not 6"),
         (replace(settings, start=finished), r"was begun with start None, not "),
         (replace(settings, held_out=()), r"was begun with held_out \w+, not nothing"),
         (replace(settings, held_out=(tmp_path / "missing",)), "held-out programs"),
-        (replace(settings, device="gpu"), "give cpu or cuda"),
+        (replace(settings, dtype=other), f"was begun with dtype {mine}, not {other}: give the same"),
     ]:
         with pytest.raises(UserError, match=said):
             pretrain(there, wrong, resume=True, say=quiet)
     with locked(there), pytest.raises(UserError, match="another process works in"):
         pretrain(there, settings, resume=True, say=quiet)
+    assert {path: path.read_bytes() for path in there.rglob("*") if path.is_file()} == before
+    checkpoint = there / "checkpoint.pt"
+    whole = checkpoint.read_bytes()
+    old = {name: kept for name, kept in torch.load(checkpoint, weights_only=True).items() if name != "layout"}
+    for damage in (lambda: torch.save(old, checkpoint), lambda: checkpoint.write_bytes(whole[:5000])):
+        damage()
+        with pytest.raises(UserError, match="is damaged, or of another version: begin again in another folder"):
+            pretrain(there, settings, resume=True, say=quiet)
+    checkpoint.unlink()
+    with pytest.raises(UserError, match="holds what is left of a run"):
+        pretrain(there, settings, say=quiet)
+    checkpoint.write_bytes(whole)
     assert {path: path.read_bytes() for path in there.rglob("*") if path.is_file()} == before
     held.rename(tmp_path / "elsewhere.jsonl")
     moved = replace(settings, held_out=(tmp_path / "elsewhere.jsonl",))
@@ -201,11 +214,12 @@ def test_held_out_files(tmp_path: Path) -> None:
     for program in programs[:20]:
         assert held(program)
         assert held(normal_form(program).replace("$", "name")), "names and layout do not matter"
-    assert HeldOut(programs[:20]).digest == held.digest == HeldOut(programs[19::-1]).digest
-    assert HeldOut(programs[:19]).digest != held.digest
+    forms = list(map(normal_form, programs[:20]))
+    assert HeldOut(forms).digest == held.digest == HeldOut(reversed(forms)).digest
+    assert HeldOut(forms[1:]).digest != held.digest
     assert read_held_out([]) is None
     file.write_text("{}\n")
-    with pytest.raises(UserError, match="held-out"):
+    with pytest.raises(UserError, match=r"held\.jsonl:1: not a JSON object with a Python function"):
         read_held_out([file])
 
 
@@ -217,20 +231,47 @@ def test_the_programs_of_the_suites_are_held_out() -> None:
 
 
 def test_held_out_shapes_are_seen_through_layout() -> None:
-    held = HeldOut(["def f(total):\n    y = (total + 1)\n    return (y, 2)"])
+    held = HeldOut([normal_form("def f(total):\n    y = (total + 1)\n    return (y, 2)")])
     assert held("def f(x):\n    z = x + 1\n    return (z, 2)")
     assert not held("def f(x):\n    z = x + 2\n    return (z, 2)")
-    text = HeldOut(["def f(total):\n    return f'{total + 1}: {total}'"])
+    text = HeldOut([normal_form("def f(total):\n    return f'{total + 1}: {total}'")])
     assert text("def f(x):\n    return f'{x + 1}: {x}'")
     assert not text("def f(x):\n    return f'{x + 2}: {x}'")
 
 
 @pytest.mark.parametrize(
-    "wrong", [{}, {"tokens": 1, "minutes": 1.0}, {"tokens": 1, "hidden": 40}, {"tokens": 1, "decay": 0.0}]
+    ("wrong", "said"),
+    [
+        ({}, "either tokens or minutes"),
+        ({"tokens": 1, "minutes": 1.0}, "either tokens or minutes"),
+        ({"minutes": float("nan")}, "either tokens or minutes"),
+        ({"tokens": 1, "hidden": 40}, "multiple of 64: 40 is not"),
+        ({"tokens": 1, "decay": 0.0}, "decay is a share"),
+        ({"tokens": 1, "device": "gpu"}, "'gpu' is not known: give cpu or cuda"),
+        ({"tokens": 1, "dtype": "half"}, "'half' is not known: give auto, float32 or bfloat16"),
+    ],
 )
-def test_settings_that_cannot_be(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UserError):
+def test_settings_that_cannot_be(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
         Settings(**wrong)
+
+
+@pytest.mark.parametrize(("hardware", "used"), [("avx512_bf16", torch.bfloat16), ("avx2", torch.float32)])
+def test_products_are_in_bfloat16_where_the_processor_has_it(
+    tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch, hardware: str, used: torch.dtype
+) -> None:
+    asked: set[torch.dtype] = set()
+
+    def seen(model: Any, documents: Any, dtype: torch.dtype) -> torch.Tensor:
+        asked.add(dtype)
+        return losses(model, documents, dtype)
+
+    monkeypatch.setattr("absolute_zero.embedded.pretrain.losses", seen)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {hardware: True})
+    said: list[str] = []
+    pretrain(begun(tmp_path / "run", tokenizer), Settings(tokens=1_000, **TINY), say=said.append)
+    assert asked == {used}
+    assert str(used).removeprefix("torch.") in said[0]
 
 
 def test_the_forward_pass_is_the_models_own(tokenizer: Path) -> None:
@@ -264,13 +305,13 @@ def test_the_command_gives_what_it_is_told_and_the_defaults_of_the_settings(
     monkeypatch.setattr("absolute_zero.embedded.pretrain.pretrain", note)
     assert cli.main(["pretrain", "--out", str(tmp_path), "--tokens", "5"]) == 0
     told = {
-        "--minutes": "3", "--seed": "7", "--threads": "2", "--workers": "4", "--device": "cuda", "--start": "there",
-        "--learning-rate": "0.1", "--decay": "0.9", "--held-out": "held.jsonl",
+        "--minutes": "3", "--seed": "7", "--threads": "2", "--workers": "4", "--device": "cuda", "--dtype": "float32",
+        "--start": "there", "--learning-rate": "0.1", "--decay": "0.9", "--held-out": "held.jsonl",
     }  # fmt: skip
     words = [word for pair in told.items() for word in pair]
     assert cli.main(["pretrain", "--out", str(tmp_path), *words, "--resume"]) == 0
     every = Settings(
-        minutes=3, seed=7, threads=2, workers=4, device="cuda", start=Path("there"), learning_rate=0.1, decay=0.9,
-        held_out=(*suite_files(), Path("held.jsonl")),
+        minutes=3, seed=7, threads=2, workers=4, device="cuda", dtype="float32", start=Path("there"),
+        learning_rate=0.1, decay=0.9, held_out=(*suite_files(), Path("held.jsonl")),
     )  # fmt: skip
     assert asked == [(tmp_path, Settings(tokens=5, held_out=tuple(suite_files())), False), (tmp_path, every, True)]

@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 the answer is no, 2 misuse, 130 interrupted."""
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
-            # A value may hold letters that the terminal cannot show; showing it must not fail.
-            reconfigure(errors="backslashreplace")
+            # A value may hold letters that the terminal cannot show; showing it must not fail. A log is read meanwhile.
+            reconfigure(errors="backslashreplace", line_buffering=True)
     try:
         code: object = get_command(app).main(
             args=None if arguments is None else list(arguments), prog_name="azr", standalone_mode=False
@@ -226,14 +226,17 @@ _Model = Annotated[str, typer.Argument(metavar="RUN_OR_MODEL", help="A run's fol
 _Settings = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings over the recipe's, for a model.")
 ]
-_Recipe = Annotated[str, typer.Option(metavar="NAME_OR_FILE", help="Settings for a model; a run has its own.")]
+_Recipe = Annotated[
+    str | None,
+    typer.Option(metavar="NAME_OR_FILE", help="Settings for a model, `laptop` unless told; a run has its own."),
+]
 
 
 @app.command("eval")
 def evaluate(
     model: _Model,
     settings: _Settings = None,
-    recipe: _Recipe = "laptop",
+    recipe: _Recipe = None,
     data: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="JSONL of tasks, or CRUXEval, instead. Repeatable.")
     ] = None,
@@ -253,7 +256,7 @@ def evaluate(
 def play(
     model: _Model,
     settings: _Settings = None,
-    recipe: _Recipe = "laptop",
+    recipe: _Recipe = None,
     kind: Annotated[list[Kind] | None, typer.Option(help="Propose a task of this kind. Repeatable.")] = None,
     program: Annotated[str, typer.Option(metavar="FILE", help="Python source that defines f; - reads stdin.")] = "",
     inputs: Annotated[
@@ -263,7 +266,9 @@ def play(
         list[str] | None, typer.Option("--output", metavar="VALUE", help="What f gives, as a literal. Repeatable.")
     ] = None,
     message: Annotated[str, typer.Option(help="Beside pairs: what the program is about.")] = "",
-    tries: Annotated[int, typer.Option(min=1, max=1000, help="Answers to the task you give.")] = 1,
+    tries: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Answers to the task you give; 1 unless told.")
+    ] = None,
     temperature: Annotated[float, typer.Option(min=0, max=10, help="0 is greedy.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other draws.")] = 0,
 ) -> None:
@@ -280,12 +285,14 @@ def play(
     given = bool(program or inputs or outputs)
     if given and kind:
         raise UserError("--kind is for proposals: the task you give has its kind already")
+    if not given and (tries or message):
+        raise UserError("--tries and --message go with a task that you give: add --program, or --input and --output")
     with opened(model, recipe, settings or ()) as found:
         how = replace(found.cfg.sampling.drawing, temperature=temperature)
         if given:
             source = _read(program).strip() if program else ""
             problem = playing.problem_of(found, source, inputs or (), outputs or (), message)
-            playing.solve(found, problem, tries, how, seed)
+            playing.solve(found, problem, tries or 1, how, seed)
         else:
             playing.propose(found, kind or list(found.world.tasks), how, seed)
 
@@ -299,6 +306,9 @@ def pretrain(
     threads: Annotated[int, typer.Option(min=1, help="Micro-batches computed side by side.")] = 1,
     workers: Annotated[int, typer.Option(min=0, help="Processes that draw documents.")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    dtype: Annotated[
+        str, typer.Option(help="Of matrix products: float32, bfloat16, or auto: bfloat16 where the hardware has it.")
+    ] = "auto",
     start: Annotated[
         Path | None, typer.Option(help="Folder of a model to begin with, instead of random weights.")
     ] = None,
@@ -309,7 +319,7 @@ def pretrain(
     held_out: Annotated[
         list[Path] | None, typer.Option(help="JSONL file of programs to leave out, beside the suites. Repeatable.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from its checkpoint; give the rest as then.")] = False,
 ) -> None:
     """Train the embedded model from nothing but its grammar."""
     # Before torch is imported: threads that wait must not spin on cores that others need.
@@ -321,7 +331,8 @@ def pretrain(
 
     settings = Settings(
         tokens=tokens, minutes=minutes, seed=seed, threads=threads, workers=workers, device=device,
-        held_out=(*suite_files(), *(held_out or ())), start=start, learning_rate=learning_rate, decay=decay,
+        dtype=dtype, held_out=(*suite_files(), *(held_out or ())), start=start, learning_rate=learning_rate,
+        decay=decay,
     )  # fmt: skip
     train(out, settings, resume=resume)
 

@@ -27,7 +27,7 @@ Given = dict[str, list[Marks]]
 
 
 def measure(
-    source: str, settings: Sequence[str], recipe: str, data: Sequence[Path], tasks: int,
+    source: str, settings: Sequence[str], recipe: str | None, data: Sequence[Path], tasks: int,
     temperatures: Sequence[float], as_json: bool,
 ) -> None:  # fmt: skip
     """Print the marks of a model on suites: those in the package, or those in files."""
@@ -40,6 +40,9 @@ def measure(
         if not as_json:
             level = getattr(model.world.executor, "level", "unknown")
             console.print(Text(f"model {model.name}   sandbox {level}   seed {model.cfg.seed}"), soft_wrap=True)
+        for name, entries in suites.items():
+            if not any(entry.problem.kind in model.world.tasks for entry in entries):
+                raise UserError(f"{name} holds no task of a kind that this model's settings play: give other tasks")
         given = {name: _marks(model, name, entries, temperatures) for name, entries in suites.items()}
     found = {name: _rows(marks) for name, marks in given.items()}
     if as_json:

@@ -23,19 +23,20 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def opened(source: str, recipe: str, settings: Sequence[str]) -> Generator[Opened]:
-    """The model of a run's folder, which may be at work, or of a path, under a recipe's settings.
+def opened(source: str, recipe: str | None, settings: Sequence[str]) -> Generator[Opened]:
+    """The model of a run's folder, which may be at work, or of a path, under a recipe's settings (`laptop`'s for None).
 
-    Raises UserError for settings beside a run, which has its own, and for a run without a checkpoint.
+    Raises UserError for a recipe or settings beside a run, which has its own, and for a run without a checkpoint.
     """
     folder = itself(Path(source))
     if not (folder / "run.db").exists():
-        cfg = load(recipe, [*settings, f"model.path={source}"])
+        cfg = load(recipe or "laptop", [*settings, f"model.path={source}"])
         with world_of(cfg) as world:
             yield Opened(cfg, world, Buffer(cfg), source)
         return
-    if settings:
-        raise UserError(f"{source} is a run and has its own settings: give none beside it, or name a model's folder")
+    if settings or recipe:
+        wrong = "give no recipe and no KEY=VALUE beside it, or name a model's folder"
+        raise UserError(f"{source} is a run and has its own settings: {wrong}")
     cfg = settings_of(folder)
     step, place = newest(folder)
     buffer = remembered(folder, cfg)

@@ -15,6 +15,8 @@ from absolute_zero import selfplay, text
 from absolute_zero.chance import Chance
 from absolute_zero.cli.opened import Opened
 from absolute_zero.config import Config
+from absolute_zero.executor import guard
+from absolute_zero.ports import Task
 from absolute_zero.types import (
     Completion,
     Entry,
@@ -38,6 +40,8 @@ _SAID: Final[Mapping[Standing, str]] = {
 
 def propose(model: Opened, kinds: Sequence[Kind], how: Sampling, seed: int) -> None:
     """One proposal of each kind, through the gate; and what is accepted, tried by the same model."""
+    for kind in kinds:
+        _played(model, kind)
     cfg = _once(model.cfg, how)
     world = model.world._replace(tasks={kind: model.world.tasks[kind] for kind in kinds})
     chance, console = Chance(seed), Console()
@@ -64,8 +68,7 @@ def propose(model: Opened, kinds: Sequence[Kind], how: Sampling, seed: int) -> N
 
 def solve(model: Opened, problem: Problem, tries: int, how: Sampling, seed: int) -> None:
     """So many answers to a task, and whether they are right."""
-    if problem.kind not in model.world.tasks:
-        raise UserError(f"this model's settings do not play {problem.kind}: set kinds")
+    _played(model, problem.kind)
     [rollouts] = selfplay.solve([Entry(1, problem)], tries, model.world, how, Chance(seed))
     console = Console()
     for number, rollout in enumerate(rollouts):
@@ -88,10 +91,10 @@ def problem_of(model: Opened, program: str, inputs: Sequence[str], outputs: Sequ
     if len(inputs) + len(outputs) != 1 or message:
         raise UserError("beside --program give either one --input (deduction) or one --output (abduction)")
     if outputs:
+        if refusal := guard(program):
+            raise UserError(f"the program makes no task ({refusal}): mend it")
         return Problem(Kind.ABDUCTION, program, (("", _value(outputs[0])),))
-    task = model.world.tasks.get(Kind.DEDUCTION)
-    if task is None:
-        raise UserError("this model's settings do not play deduction: set kinds")
+    task = _played(model, Kind.DEDUCTION)
     made = task.read([], text.render_program_and_input(program, inputs[0]))
     if isinstance(made, Proposal):
         [outcome] = model.world.executor.run([made.job])
@@ -99,6 +102,12 @@ def problem_of(model: Opened, program: str, inputs: Sequence[str], outputs: Sequ
     if isinstance(made, Judgement):
         raise UserError(f"the program makes no task ({made.reason} {made.detail}): mend it or its input".strip())
     return made
+
+
+def _played(model: Opened, kind: Kind) -> Task:
+    if kind not in model.world.tasks:
+        raise UserError(f"this model's settings do not play {kind}: set kinds")
+    return model.world.tasks[kind]
 
 
 def _value(output: str) -> str:

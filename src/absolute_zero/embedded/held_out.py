@@ -1,18 +1,15 @@
 """Programs that must not occur in pretraining: those of evaluation tasks, up to names and layout.
 
 Promises: a program is held out exactly if its normal form (`absolute_zero.novelty`) is that of a held-out one.
-Standard library.
 """
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Final, final
 
+from absolute_zero.buffer import held_out_forms
 from absolute_zero.novelty import digest, normal_form
-from absolute_zero.types import UserError
-from absolute_zero.values import Unreadable
 
 _MARKS: Final = re.compile(r"'[^'\n]*'|(?<!\$)\b\d+|[-+*/%<>=!&|.\[\]{}:]")
 _BRACED: Final = re.compile(r"\{[^{}]*\}")
@@ -26,10 +23,10 @@ def _marks(program: str) -> str:
 
 @final
 class HeldOut:
-    """A set of programs, asked with the text of one."""
+    """A set of programs, made of their normal forms and asked with the text of one."""
 
-    def __init__(self, programs: Iterable[str]) -> None:
-        self._normal = {normal_form(program) for program in programs}
+    def __init__(self, normal_forms: Iterable[str]) -> None:
+        self._normal = set(normal_forms)
         self._marks = {_marks(form) for form in self._normal}
 
     def __len__(self) -> int:
@@ -46,15 +43,6 @@ class HeldOut:
 
 
 def read_held_out(files: Sequence[Path]) -> HeldOut | None:
-    """The programs in JSONL files: the `program` (or `code`) of each row. None for no files."""
-    programs: list[str] = []
-    for file in files:
-        try:
-            rows: list[dict[str, Any]] = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-            found = [str(row.get("program") or row["code"]) for row in rows]
-            for program in found:
-                normal_form(program)
-        except (OSError, ValueError, LookupError, AttributeError, Unreadable) as error:
-            raise UserError(f"{file} is no file of held-out programs, one JSON object a line: {error}") from None
-        programs += found
-    return HeldOut(programs) if files else None
+    """The programs in JSONL files (`absolute_zero.buffer.held_out_forms`, which says what they look like and what it
+    raises). None for no files."""
+    return HeldOut(form for file in files for form in held_out_forms(file)) if files else None

@@ -1,18 +1,22 @@
 """Pretraining of the embedded model: documents of the grammar, and nothing else.
 
-A Llama of a few million parameters (head size 32, 2 key-value heads, tied embeddings), trained on the CPU in bfloat16
-with float32 weights, and in the same way on a GPU. Matrices are trained with Muon, the rest with AdamW.
+A Llama of a few million parameters (head size 32, 2 key-value heads, tied embeddings) with weights in float32, and
+products of matrices in bfloat16 where the hardware does them well, on a CPU and on a GPU alike. Matrices are trained
+with Muon, the rest with AdamW.
 
 Promises: a run can be killed at any moment and goes on from its last checkpoint, with the same documents; with the
-same budget in tokens, seed, threads and versions it gives the same weights. No weight is trained on anything held out
+same budget in tokens, seed, precision and versions it gives the same weights. No weight is trained on anything held out
 (the tokenizer counts pieces of all documents). Writes
 `model/` (weights in bfloat16 and the tokenizer, for `transformers`), `curve.csv` and `checkpoint.pt` into its folder.
 Does not promise equal weights over different machines, nor anything of a budget in minutes.
 """
 # pyright: reportUnknownMemberType=false
 
+import math
+import pickle
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
@@ -38,6 +42,10 @@ HEAD: Final = 32
 KV_HEADS: Final = 2
 POSITIONS: Final = 2048
 CHECKPOINT: Final = "checkpoint.pt"
+LAYOUT: Final = 2
+"""Of what is in a checkpoint. Another one is not gone on with."""
+CURVE: Final = "curve.csv"
+MODEL: Final = "model"
 _COLUMNS: Final = ("step", "tokens", "seconds", "loss", "learning_rate", "dropped")
 
 
@@ -56,6 +64,9 @@ class Settings:
     workers: int = 1
     """Processes that draw documents; 0 draws them in between."""
     device: str = "cpu"
+    dtype: str = "auto"
+    """Precision of the model's matrix products: float32, bfloat16, or `auto`: bfloat16 where the hardware does it well.
+    Muon's own are in bfloat16, whatever is asked."""
     hidden: int = 192
     layers: int = 6
     feed: int = 512
@@ -79,20 +90,29 @@ class Settings:
     """A folder with a model and its tokenizer to begin with, instead of random weights."""
 
     def __post_init__(self) -> None:
-        if bool(self.tokens) == bool(self.minutes):
-            raise UserError("give either tokens or minutes as the budget of pretraining")
+        if self.device not in ("cpu", "cuda"):
+            raise UserError(f"device {self.device!r} is not known: give cpu or cuda")
+        if self.dtype not in ("auto", "float32", "bfloat16"):
+            raise UserError(f"dtype {self.dtype!r} is not known: give auto, float32 or bfloat16")
+        if bool(self.tokens) == bool(self.minutes) or not math.isfinite(self.minutes):
+            raise UserError("give either tokens or minutes as the budget of pretraining, a number")
         if not 0 < self.decay <= 1:
             raise UserError(f"decay is a share of the budget, above 0 and at most 1: {self.decay} is not")
         if self.hidden % (KV_HEADS * HEAD):
             raise UserError(f"the hidden size is a multiple of {KV_HEADS * HEAD}: {self.hidden} is not")
 
+    def precision(self) -> torch.dtype:
+        """Of matrix products, on the device. Raises UserError for a device that is not there."""
+        return hardware.precision(self.dtype, hardware.device(self.device))
+
     def lasting(self) -> dict[str, str]:
         """What a run cannot change on its way, as text. Of held-out files what is in them, as documents depend on it.
-        Raises UserError for files that cannot be read."""
+        Raises UserError for files that cannot be read, and for a device that is not there."""
         free = ("threads", "workers", "device", "checkpoint_minutes", "held_out")
         kept = {name: str(value) for name, value in asdict(self).items() if name not in free}
         held_out = read_held_out(self.held_out)
-        return {**kept, "held_out": held_out.digest if held_out else "nothing"}
+        precision = str(self.precision()).removeprefix("torch.")
+        return {**kept, "dtype": precision, "held_out": held_out.digest if held_out else "nothing"}
 
 
 @final
@@ -113,11 +133,8 @@ def pretrain(folder: Path, settings: Settings, *, resume: bool = False, say: Say
     """Train a model into a folder, and give the folder of the finished model.
 
     Raises UserError, and leaves what is there as it is, where another process works in the folder, where there is a run
-    already or (`resume`) none or one with other settings, and for a device or files that are not there.
+    already or (`resume`) none, a damaged one or one with other settings, and for a device or files that are not there.
     """
-    if settings.device not in ("cpu", "cuda"):
-        raise UserError(f"device {settings.device!r} is not known: give cpu or cuda")
-    hardware.device(settings.device)
     if resume and not (folder / CHECKPOINT).exists():
         raise UserError(f"{folder} holds no run to go on with: leave --resume out, or name another folder")
     lasting = settings.lasting()
@@ -144,8 +161,14 @@ def _kept(folder: Path, lasting: Mapping[str, str], resume: bool) -> Any:
     if not resume:
         if checkpoint.exists():
             raise UserError(f"{folder} holds a run already: go on with it (--resume), or choose another folder")
+        if (folder / CURVE).exists() or (folder / MODEL).exists():
+            raise UserError(f"{folder} holds what is left of a run: choose another folder")
         return None
-    kept = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    kept: dict[str, Any] = {}
+    with suppress(OSError, EOFError, RuntimeError, ValueError, TypeError, pickle.UnpicklingError):
+        kept = dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
+    if kept.get("layout") != LAYOUT:
+        raise UserError(f"{checkpoint} is damaged, or of another version: begin again in another folder")
     for name, now in lasting.items():
         if (begun := kept["settings"].get(name)) != now:
             raise UserError(f"{folder} was begun with {name} {begun}, not {now}: give the same as then")
@@ -158,14 +181,15 @@ def _train(folder: Path, settings: Settings, run: "_Run", tokenizer: Any, say: S
     plan = Plan(settings.seed, settings.batch, folder / "tokenizer" / "tokenizer.json", settings.prompt_weight,
                 settings.held_out)  # fmt: skip
     size = sum(parameter.numel() for parameter in model.parameters())
-    say(f"{size:,} parameters, {len(tokenizer)} tokens, from step {run.state.step}")
+    say(f"{size:,} parameters, {len(tokenizer)} tokens, {run.lasting['dtype']}, from step {run.state.step}")
     with batches(plan, run.state.step, settings.workers) as stream:
         while run.progress() < 1:
             run.step(next(stream))
     run.save()
-    finished = folder / "model"
-    model.to(torch.bfloat16).save_pretrained(finished)
-    tokenizer.save_pretrained(finished)
+    finished = folder / MODEL
+    with explained(finished):
+        model.to(torch.bfloat16).save_pretrained(finished)
+        tokenizer.save_pretrained(finished)
     say(f"done: {run.state.tokens:,} tokens in {run.state.seconds / 60:.1f} minutes; {finished}")
     return finished
 
@@ -229,21 +253,23 @@ class _Run:
 
     def __init__(self, folder: Path, settings: Settings, lasting: Mapping[str, str], model: Any, say: Say) -> None:
         self.settings, self.lasting = settings, lasting
-        self.model = model
+        self.model, self.dtype = model, settings.precision()
         self.say = say
         self.state = _State()
-        self.curve = folder / "curve.csv"
-        self.curve.write_text(f"{','.join(_COLUMNS)}\n", encoding="utf-8")
+        self.curve = folder / CURVE
+        self._record(f"{','.join(_COLUMNS)}\n", anew=True)
         self._recent: list[float] = []
         self._told = self._saved = time.monotonic()
         self._checkpoint = folder / CHECKPOINT
-        inner = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
-        known = {id(weight) for weight in inner}
+        inner = [[weight for weight in layer.parameters() if weight.ndim == 2] for layer in model.model.layers]
+        known = {id(weight) for weights in inner for weight in weights}
         outer = [weight for weight in model.parameters() if id(weight) not in known]
+        # One for each layer, so that lanes can share them: orthogonalising is a good part of a step.
         self.optimisers: list[tuple[torch.optim.Optimizer, float]] = [
             (torch.optim.AdamW(outer, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0, fused=True), settings.learning_rate),
-            (torch.optim.Muon(inner, lr=0.0, weight_decay=0.02), settings.learning_rate * settings.muon),
-        ]
+            *((torch.optim.Muon(weights, lr=0.0, weight_decay=0.02), settings.learning_rate * settings.muon)
+              for weights in inner),
+        ]  # fmt: skip
 
     def progress(self) -> float:
         """How much of the budget is spent."""
@@ -268,8 +294,9 @@ class _Run:
             for parameter, gradient in zip(self.model.parameters(), gradients, strict=True):
                 parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for optimiser, _ in self.optimisers:
-            optimiser.step()
+        steps: list[Callable[[], object]] = [optimiser.step for optimiser, _ in self.optimisers]
+        for _ in hardware.run(steps, settings.threads):
+            pass
         self.model.zero_grad(set_to_none=True)
         state.step += 1
         state.tokens += sum(len(row.tokens) for row in batch.rows)
@@ -280,7 +307,7 @@ class _Run:
 
     def _gradients(self, rows: Sequence[Row], total: float) -> tuple[float, Sequence[Tensor]]:
         """Some rows' share of the loss, and of the gradients."""
-        each = losses(self.model, [row.tokens for row in rows], torch.bfloat16)
+        each = losses(self.model, [row.tokens for row in rows], self.dtype)
         weights = torch.tensor([weight for row in rows for weight in row.weights[1:]], device=each.device)
         loss = (each * weights).sum() / total
         return float(loss.detach()), torch.autograd.grad(loss, list(self.model.parameters()))
@@ -293,8 +320,7 @@ class _Run:
             self._recent.clear()
             learning_rate = f"{rate * self.settings.learning_rate:.6f}"
             row = (state.step, state.tokens, f"{state.seconds:.1f}", f"{mean:.4f}", learning_rate, state.dropped)
-            with self.curve.open("a", encoding="utf-8") as stream:
-                stream.write(",".join(map(str, row)) + "\n")
+            self._record(",".join(map(str, row)) + "\n")
             if now - self._told > 20:
                 self._told = now
                 self.say(
@@ -305,9 +331,15 @@ class _Run:
             self._saved = now
             self.save()
 
+    def _record(self, lines: str, *, anew: bool = False) -> None:
+        """Into the curve: more lines, or nothing but these."""
+        with explained(self.curve), self.curve.open("w" if anew else "a", encoding="utf-8") as stream:
+            stream.write(lines)
+
     def save(self) -> None:
         """Write all that `become` needs, whole or not at all."""
         kept = {
+            "layout": LAYOUT,
             "settings": self.lasting,
             "state": asdict(self.state),
             "curve": self.curve.read_text(encoding="utf-8"),
@@ -321,7 +353,7 @@ class _Run:
     def become(self, kept: Any) -> None:
         """Go on from what was saved; lines of the curve after it are gone."""
         self.state = _State(**kept["state"])
-        self.curve.write_text(kept["curve"], encoding="utf-8")
+        self._record(kept["curve"], anew=True)
         self._recent = kept["recent"]
         self.model.load_state_dict(kept["model"])
         for (optimiser, _), saved in zip(self.optimisers, kept["optimisers"], strict=True):

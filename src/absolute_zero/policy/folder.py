@@ -74,8 +74,13 @@ def _model(path: str | Path) -> Any:
 
 
 def open_model(path: str | Path) -> tuple[Any, Any]:
-    """Model (in float32) and tokenizer of a folder in Hugging Face's format, or of a name on its hub."""
-    if not Path(path).is_dir() and (isinstance(path, Path) or not HUB_NAME.fullmatch(path)):
+    """Model (in float32) and tokenizer of a folder in Hugging Face's format, or of a name on its hub.
+
+    Raises UserError. What lies, by its name, in a folder that is here is not looked for on the hub.
+    """
+    place = Path(path)
+    local = isinstance(path, Path) or not HUB_NAME.fullmatch(path) or (place.parent.name and place.parent.is_dir())
+    if local and not place.is_dir():
         raise UserError(f"cannot open the model {str(path)!r}: there is no such folder")
     with _readable(path):
         return _model(path), AutoTokenizer.from_pretrained(path)

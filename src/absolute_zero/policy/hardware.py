@@ -24,7 +24,7 @@ MOST_LANES = 4
 def device(setting: str) -> torch.device:
     """`auto` is the GPU if there is one. Raises UserError for a GPU that is not there."""
     if setting == "cuda" and not torch.cuda.is_available():
-        raise UserError("model.device is 'cuda' and torch sees no GPU here: use 'auto' or 'cpu'")
+        raise UserError("the device is 'cuda' and torch sees no GPU here: use 'cpu'")
     return torch.device("cuda" if setting != "cpu" and torch.cuda.is_available() else "cpu")
 
 

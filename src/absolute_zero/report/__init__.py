@@ -5,7 +5,7 @@ for the times in them; it can be written at any moment of a run, and says in one
 that a model wrote becomes markup. Does not change the run: it reads the store, `config.json` and `result.json`.
 
 `figures` turns the store into series, `statistics` gives them intervals, `charts` draws, `markup` escapes; `headline`,
-`sections` and `transcripts` are the parts of the page, and `page` puts it together. Standard library only. Floor 4.
+`sections` and `transcripts` are the parts of the page, and `page` puts it together. Standard library only. Floor 5.
 """
 
 from absolute_zero.report.page import write_report
