@@ -127,6 +127,8 @@ class Run:
         if written:
             place = self.folder / written[0][1].folder
             raise UserError(f"{place} is missing or damaged, as is every other checkpoint: {REMEDY}")
+        if last is not None and last > 0:
+            say(f"no step is saved yet: steps up to {last} are made again")
         self.store.rewind(0)
         return None
 

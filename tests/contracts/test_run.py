@@ -139,6 +139,17 @@ def test_where_no_checkpoint_is_left_nothing_is_forgotten(sandbox: Sandbox, tmp_
     assert rows(run.folder) == whole
 
 
+def test_where_no_step_is_saved_yet_all_are_made_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    with Run.begin(CFG.model_copy(update={"checkpoint_every": 0}), tmp_path) as run:
+        for done in play(run, world(watched(sandbox), run.cfg)):
+            if done.number == 2:
+                break
+    said: list[str] = []
+    with Run.resume(run.folder) as run:
+        assert [done.number for done in play(run, world(watched(sandbox), run.cfg), say=said.append)][:2] == [1, 2]
+    assert said == ["no step is saved yet: steps up to 2 are made again"]
+
+
 def test_checkpoints_without_their_database_are_left_alone(sandbox: Sandbox, tmp_path: Path) -> None:
     with Run.begin(CFG, tmp_path) as run:
         go(run, sandbox)

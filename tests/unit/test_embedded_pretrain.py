@@ -150,7 +150,7 @@ def test_a_folder_that_is_refused_stays_as_it_is(tmp_path: Path, tokenizer: Path
         with pytest.raises(UserError, match="is damaged, or of another version: begin again in another folder"):
             pretrain(there, settings, resume=True, say=quiet)
     checkpoint.unlink()
-    with pytest.raises(UserError, match="holds what is left of a run"):
+    with pytest.raises(UserError, match="holds a finished model and no checkpoint of it"):
         pretrain(there, settings, say=quiet)
     checkpoint.write_bytes(whole)
     assert {path: path.read_bytes() for path in there.rglob("*") if path.is_file()} == before

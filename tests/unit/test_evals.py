@@ -95,6 +95,14 @@ def test_programs_that_differ_in_constants_are_one_family() -> None:
     assert family_of("def f(total):\n    z = total + 7  # more\n    return [z, 'c', 1e3]") == one
     assert family_of("def f(x):\n    y = x - 12\n    return [y, 'ab', 0.5]") != one
     assert family_of("def f(x):\n    y = x + 12\n    return [y, 'ab', x]") != one
+    for left, right in [
+        ("x * 2", "x * -2"), ("x[1:]", "x[-1:]"), ("x == True", "x == False"), ("x + 'a'", 'x + "it\'s"'),
+    ]:  # fmt: skip
+        assert family_of(f"def f(x):\n    return {left}") == family_of(f"def f(x):\n    return {right}")
+    for left, right in [
+        ("f'{x + 1}'", "f'{len(x)}'"), ("\"it's\" + x + 'b'", "\"it's\" + x * 2 + 'b'"), ("x + 1", "-x + 1"),
+    ]:  # fmt: skip
+        assert family_of(f"def f(x):\n    return {left}") != family_of(f"def f(x):\n    return {right}")
     assert family_of("not a program (") != family_of("nor ) this")
     assert family_of("") == ""
     families = {name: {family_of(entry.problem.program) for entry in suite} for name, suite in suites(1000).items()}

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, final
@@ -161,12 +162,14 @@ def _kept(folder: Path, lasting: Mapping[str, str], resume: bool) -> Any:
     if not resume:
         if checkpoint.exists():
             raise UserError(f"{folder} holds a run already: go on with it (--resume), or choose another folder")
-        if (folder / CURVE).exists() or (folder / MODEL).exists():
-            raise UserError(f"{folder} holds what is left of a run: choose another folder")
+        if (folder / MODEL).exists():
+            raise UserError(f"{folder} holds a finished model and no checkpoint of it: choose another folder")
         return None
     kept: dict[str, Any] = {}
-    with suppress(OSError, EOFError, RuntimeError, ValueError, TypeError, pickle.UnpicklingError):
-        kept = dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
+    with explained(checkpoint, "make it readable"):
+        written = BytesIO(checkpoint.read_bytes())
+    with suppress(OSError, EOFError, RuntimeError, ValueError, TypeError, pickle.UnpicklingError):  # what torch raises
+        kept = dict(torch.load(written, map_location="cpu", weights_only=True))
     if kept.get("layout") != LAYOUT:
         raise UserError(f"{checkpoint} is damaged, or of another version: begin again in another folder")
     for name, now in lasting.items():

@@ -6,11 +6,10 @@ prediction is deduction, and its input prediction abduction. Tasks are posed, an
 as in training; nothing of them is stored in a buffer.
 """
 
+import ast
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -26,7 +25,6 @@ from absolute_zero.values import Unreadable, Unwritable, canonical, read
 
 TRIES: Final = 8
 """Tries per task at temperature 1: enough for pass@8."""
-_CONSTANT: Final = re.compile(r"'[^'\n]*'|(?<![\w$])\d[\w.]*")
 
 
 SUITES: Final = files("absolute_zero.evals") / "suites"
@@ -107,12 +105,23 @@ def evaluate(world: World, entries: Sequence[Entry], how: Sampling, chance: Chan
 
 
 def family_of(program: str) -> str:
-    """The same for programs that differ in numbers and texts only, up to names and layout; empty for no program."""
+    """The same for programs that differ in constants and their signs only, up to names and layout; empty for none."""
     if not program:
         return ""
-    with suppress(Unreadable):
-        program = normal_form(program)
-    return digest(_CONSTANT.sub("_", program))
+    try:
+        return digest(ast.unparse(_Unvalued().visit(ast.parse(normal_form(program).replace("$", "own")))))
+    except (Unreadable, SyntaxError, ValueError, RecursionError):
+        return digest(program)
+
+
+class _Unvalued(ast.NodeTransformer):
+    """Puts one constant in the place of all, with or without a sign."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return ast.Constant("text" if isinstance(node.value, str) else 0)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        return ast.Constant(0) if isinstance(node.operand, ast.Constant) else self.generic_visit(node)
 
 
 def _lost(rollout: Rollout) -> bool:
