@@ -106,9 +106,8 @@ PAPER = Scale()
 SCALES: Mapping[Preset, Mapping[Role, Scale]] = {
     "paper": {Role.PROPOSE: PAPER, Role.SOLVE: PAPER},
     "reference": {
-        # Its zero learnability counts as not passing, and whatever is no valid task as broken format. It knows no task
-        # that is refused as not new: paid better than one without learnability, such tasks would be what is learned.
-        Role.PROPOSE: Scale(zero=NOT_PASSING, failed=FORMAT_ERROR, unpaid=NOT_PASSING),
+        # Its zero learnability counts as not passing, and whatever is no valid task as broken format.
+        Role.PROPOSE: Scale(zero=NOT_PASSING, failed=FORMAT_ERROR),
         Role.SOLVE: PAPER,
     },
 }

@@ -22,7 +22,7 @@ class Limits:
 
     def job(self, program: str, inputs: Sequence[str], deterministic: bool = False, golds: Sequence[str] = ()) -> Job:
         """A job within these limits; outputs may be as long as the longest of `golds`, which may come from outside."""
-        most = max(self.value_bytes, *(len(gold.encode()) for gold in golds), 0)
+        most = max([self.value_bytes, *(len(gold.encode()) for gold in golds)])
         return Job(program, tuple(inputs), deterministic, self.cpu_seconds, self.memory_mb, most)
 
 
