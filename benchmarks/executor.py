@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from executor_programs import HONEST, HOSTILE, REAL, TRIVIAL
 
@@ -95,6 +96,15 @@ def machine() -> dict[str, object]:
         "python": platform.python_version(),
         "load_at_start": round(os.getloadavg()[0], 2),
     }
+
+
+def keep(record: dict[str, Any], name: str, folder: Path) -> None:
+    """Write a record under a name that says what, when and on what machine, and say where."""
+    short = re.sub(r"[^a-z0-9]+", "-", str(record["cpu"]).lower()).strip("-")[:24].strip("-")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{record['date']}-{short}-{record['cores']}c.json"
+    path.write_text(json.dumps(record, indent=2) + "\n")
+    print(f"written: {path}")
 
 
 # --- measuring ----------------------------------------------------------------------------------------------
@@ -371,12 +381,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rows.append(line)
             show(line)
         record["rows"] = rows
-    short = re.sub(r"[^a-z0-9]+", "-", str(record["cpu"]).lower()).strip("-")[:24].strip("-")
-    kind = "executor-soak" if chosen.soak else "executor"
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    path = chosen.out / f"{kind}-{record['date']}-{short}-{record['cores']}c.json"
-    path.write_text(json.dumps(record, indent=2) + "\n")
-    print(f"written: {path}")
+    keep(record, "executor-soak" if chosen.soak else "executor", chosen.out)
 
 
 def show(line: dict[str, object]) -> None:

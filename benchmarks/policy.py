@@ -10,7 +10,6 @@ of varying lengths, and where a step spends its time. Prints a table and writes 
 import argparse
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from executor import RESULTS, kilobytes, machine, show
+from executor import RESULTS, keep, kilobytes, machine, show
 
 SIDES = Path(__file__).resolve().parent / "policy_sides.py"
 SOURCE = Path(__file__).resolve().parents[1] / "src"
@@ -294,11 +293,7 @@ def main() -> None:
         if "median" not in line:
             print(json.dumps(line))
     record["rows"] = rows
-    short = re.sub(r"[^a-z0-9]+", "-", str(record["cpu"]).lower()).strip("-")[:24].strip("-")
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    path = chosen.out / f"policy-{record['date']}-{short}-{record['cores']}c.json"
-    path.write_text(json.dumps(record, indent=2) + "\n")
-    print(f"written: {path}")
+    keep(record, "policy", chosen.out)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,7 @@ machine, Python, commit and date to `benchmarks/results/`. Linux only.
 """
 
 import argparse
-import json
 import random
-import re
 import resource
 import statistics
 import tempfile
@@ -23,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from executor import RESULTS, machine, show
+from executor import RESULTS, keep, machine, show
 
 from absolute_zero import selfplay
 from absolute_zero.buffer import Buffer
@@ -204,11 +202,7 @@ def main() -> None:
     for line in lines:
         show(line)
     record["rows"] = lines
-    short = re.sub(r"[^a-z0-9]+", "-", str(record["cpu"]).lower()).strip("-")[:24].strip("-")
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    path = chosen.out / f"selfplay-{record['date']}-{short}-{record['cores']}c.json"
-    path.write_text(json.dumps(record, indent=2) + "\n")
-    print(f"written: {path}")
+    keep(record, "selfplay", chosen.out)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,8 @@ are the disk's as much as ours.
 """
 
 import argparse
-import json
 import os
 import random
-import re
 import shutil
 import tempfile
 import time
@@ -19,7 +17,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from executor import RESULTS, kilobytes, machine, row, show
+from executor import RESULTS, keep, kilobytes, machine, row, show
 
 from absolute_zero.store import Store
 from absolute_zero.types import Completion, Entry, Judgement, Kind, Problem, Role, Rollout, Standing, Step
@@ -155,11 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     finally:
         shutil.rmtree(folder)
     record["rows"] = rows
-    short = re.sub(r"[^a-z0-9]+", "-", str(record["cpu"]).lower()).strip("-")[:24].strip("-")
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    path = chosen.out / f"store-{record['date']}-{short}-{record['cores']}c.json"
-    path.write_text(json.dumps(record, indent=2) + "\n")
-    print(f"written: {path}")
+    keep(record, "store", chosen.out)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ head size, V vocabulary.
 # pyright: reportUnknownMemberType=false
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
+from absolute_zero.policy.attention import Places, attention, bias, future
 from absolute_zero.policy.batches import rounded
 from absolute_zero.policy.transformer import Weights, forward
 
@@ -26,30 +28,24 @@ class _Rows:
         self.w = w
         self.rows, self.longest = len(lengths), rounded(max(lengths))
         self.real = sum(lengths)
-        self.flat = rounded(self.real)
-        cells = [row * self.longest + at for row, length in enumerate(lengths) for at in range(length)]
-        token_C = torch.zeros(self.rows * self.longest, dtype=torch.long)
-        token_C[cells] = torch.arange(self.real)
-        # Padding, in the flat list or in the grid, takes what is first: nobody looks at it, and its gradient is zero.
-        self.token_C = token_C.to(device)
-        self.cell_N = torch.tensor(cells + [0] * (self.flat - self.real), device=device)
+        self.flat = rounded(self.real + 1)  # always a row of padding, for empty cells
+        token_RT = torch.full((self.rows, self.longest), self.flat - 1)
+        for row, (length, end) in enumerate(zip(lengths, accumulate(lengths), strict=True)):
+            token_RT[row, :length] = torch.arange(end - length, end)
+        token_RT = token_RT.to(device)
+        self._queries = Places([token_RT], self.real, self.flat, w.kv_heads, w.heads // w.kv_heads)
+        self._keys = Places([token_RT], self.real, self.flat, w.kv_heads, 1)
         positions = [at for length in lengths for at in range(length)]
         self.positions_N = torch.tensor(positions + [0] * (self.flat - self.real), device=device)
-        future = torch.ones(self.longest, self.longest, dtype=torch.bool, device=device).triu(1)
-        self.bias_TT = torch.zeros(future.shape, dtype=w.dtype, device=device).masked_fill_(future, float("-inf"))
+        self._bias_11TT = bias(future(self.longest, device), w.dtype)[None, None]
 
     def attend(self, n: int, q_NHD: Tensor, k_NKD: Tensor, v_NKD: Tensor) -> Tensor:
         """Every token to those before it in its document."""
-        rows, longest, heads, size = self.rows, self.longest, self.w.kv_heads, self.w.head_size
-        group = self.w.heads // heads
-        q = q_NHD.index_select(0, self.token_C).view(rows, longest, heads, group, size).permute(0, 2, 3, 1, 4)
-        k = k_NKD.index_select(0, self.token_C).view(rows, longest, heads, size).permute(0, 2, 3, 1)
-        v = v_NKD.index_select(0, self.token_C).view(rows, longest, heads, size).permute(0, 2, 1, 3)
-        score = q.reshape(rows * heads, group * longest, size) @ k.reshape(rows * heads, size, longest)
-        share = score.view(-1, group, longest, longest).add_(self.bias_TT).softmax(-1)
-        seen = share.view(score.shape) @ v.reshape(rows * heads, longest, size)
-        grid = seen.view(rows, heads, group, longest, size).permute(0, 3, 1, 2, 4)
-        return grid.reshape(rows * longest, heads * group, size).index_select(0, self.cell_N)
+        shape = self.w.kv_heads * self.rows, -1, self.longest, self.w.head_size
+        q = self._queries.in_grids(q_NHD).view(shape)
+        k, v = (self._keys.in_grids(x).view(shape).flatten(1, 2) for x in (k_NKD, v_NKD))
+        seen = attention(q, k, v, self._bias_11TT, self.w.kv_heads)
+        return self._queries.in_list(seen.view(-1, self.w.head_size))
 
 
 def losses(model: Any, documents: Sequence[Sequence[int]], dtype: torch.dtype) -> Tensor:

@@ -44,8 +44,8 @@ def inputs(model: nn.Module, ids_NT: Tensor, mask_NT: Tensor, logits: int) -> Ma
 def fit_attention(model: nn.Module, longest: int) -> None:
     """Chooses how the model attends on a CPU: by plain products, unless their memory forbids it.
 
-    They are faster there than the fused kernel, and their memory grows with the square of the length. What the model
-    was loaded with, which may be all it can do, is what it falls back to. Not while the model is at work.
+    In bfloat16 they are faster there than the fused kernel; their memory grows with the square of the length. What the
+    model was loaded with, which may be all it can do, is what it falls back to. Not while the model is at work.
     """
     whole: Any = model
     if next(model.parameters()).device.type != "cpu":

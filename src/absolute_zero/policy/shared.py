@@ -5,8 +5,7 @@ tries of 64 tokens after a prompt of 100 are 612 tokens instead of 1312. Tokens 
 only attention sees a grid, in which every prompt has a row and every completion another.
 
 Promises: log-probabilities and gradients of the model's own forward on each sequence by itself, to rounding.
-Attention is by plain products (faster than the fused kernel on a CPU in the backward pass, 2.2 times at 164 tokens in
-bfloat16), whose memory grows with the square of the length: `LONGEST` says up to where.
+The memory of attention grows with the square of the length: `LONGEST` says up to where it is done this way.
 
 Shapes: N flat tokens, P prompts, R room for completions of a prompt, T longest prompt, U longest completion, K
 key/value heads, G query heads that share one, H = K G, D head size, X = T + U, M tokens to predict, V vocabulary.
@@ -14,41 +13,17 @@ key/value heads, G query heads that share one, H = K G, D head size, X = T + U, 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from absolute_zero.policy.attention import Places, attention, bias, future
 from absolute_zero.policy.batches import Group, rounded
 from absolute_zero.policy.transformer import Weights, forward
 
 LONGEST = 1024
 """Tokens of a prompt and its longest completion, up to which samples are computed this way."""
-
-
-class _Placed(torch.autograd.Function):
-    """Rows of x put in other places: out[i] = x[there[i]], and back again for the gradient.
-
-    Where `there` and `back` do not undo each other there is padding: of the flat list only the first `real` rows
-    count. Rows beyond them are zero, in the result and in the gradient.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, there: Tensor, back: Tensor, real: int, flat: bool) -> Tensor:
-        ctx.save_for_backward(back)
-        ctx.real, ctx.flat = real, flat
-        out = x.index_select(0, there)
-        if flat:
-            out[real:] = 0
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:
-        grad = grads[0].index_select(0, ctx.saved_tensors[0])
-        if not ctx.flat:
-            grad[ctx.real :] = 0
-        return grad, None, None, None, None
 
 
 class Layout:
@@ -93,72 +68,46 @@ class Layout:
         split = self.prompts * self.longest_prompt
         token_C = torch.full((split + self.prompts * self.room * self.longest,), flat - 1, device=cell_N.device)
         token_C[cell_N[: self.real]] = torch.arange(self.real, device=cell_N.device)
-        in_prompt, in_rest = (
-            token_C[:split].view(1, self.prompts, 1, 1, -1),
-            token_C[split:].view(1, self.prompts, self.room, 1, -1),
-        )
-
-        def both_ways(group: int) -> tuple[Tensor, Tensor]:
-            heads = self.w.kv_heads * group
-            head = torch.arange(heads, device=cell_N.device).view(self.w.kv_heads, 1, 1, group, 1)
-            there = torch.cat([(cells * heads + head).flatten() for cells in (in_prompt, in_rest)])
-            back = torch.zeros(flat * heads, dtype=torch.int64, device=cell_N.device)
-            # Empty cells all come from the last, padded row: it alone is not undone, and is zeroed anyway.
-            back[there] = torch.arange(len(there), device=cell_N.device)
-            return there, back
-
-        self._queries, self._keys = both_ways(self.group), both_ways(1)
+        grids = token_C[:split].view(-1, self.longest_prompt), token_C[split:].view(-1, self.longest)
+        self._queries = Places(grids, self.real, flat, self.w.kv_heads, self.group)
+        self._keys = Places(grids, self.real, flat, self.w.kv_heads, 1)
 
     def _mask(self, prompt_lengths: Sequence[int], device: torch.device) -> None:
         """Minus infinity where a query must not see a key. Padding comes last, where no token that counts looks."""
-
-        def future(size: int) -> Tensor:
-            return torch.ones(size, size, dtype=torch.bool, device=device).triu(1)
-
-        def bias(hidden: Tensor) -> Tensor:
-            return torch.zeros(hidden.shape, dtype=self.w.dtype, device=device).masked_fill_(hidden, float("-inf"))
-
         lengths_P = torch.tensor(prompt_lengths, device=device)
         beyond_PT = torch.arange(self.longest_prompt, device=device) >= lengths_P[:, None]
-        hidden = torch.cat(
+        hidden_PUX = torch.cat(
             (
                 beyond_PT[:, None].expand(-1, self.longest, -1),
-                future(self.longest).expand(self.prompts, -1, -1),
+                future(self.longest, device).expand(self.prompts, -1, -1),
             ),
             -1,
         )
-        self._bias_TT, self._bias_P1UX = bias(future(self.longest_prompt)), bias(hidden)[:, None]
+        self._bias_11TT = bias(future(self.longest_prompt, device), self.w.dtype)[None, None]
+        self._bias_P1UX = bias(hidden_PUX, self.w.dtype)[:, None]
 
     def attend(self, n: int, q_NHD: Tensor, k_NKD: Tensor, v_NKD: Tensor) -> Tensor:
         """Every prompt's tokens among themselves; every completion's to their prompt and among themselves."""
         heads, size, pairs = self.w.kv_heads, self.w.head_size, self.w.kv_heads * self.prompts
         in_prompt, in_rest = pairs * self.longest_prompt, pairs * self.room * self.longest
 
-        def placed(x: Tensor, ways: tuple[Tensor, Tensor], group: int) -> tuple[Tensor, Tensor]:
-            rows: Any = _Placed.apply(x.reshape(-1, size), *ways, self.real * heads * group, False)
-            return rows.split((in_prompt * group, in_rest * group))
-
         def keys(x: Tensor) -> tuple[Tensor, Tensor]:
             """Those of the prompts, K P T; and for every completion its prompt's and its own, K P R X."""
-            prompt, rest = placed(x, self._keys, 1)
+            prompt, rest = self._keys.in_grids(x).split((in_prompt, in_rest))
             prompt = prompt.view(heads, self.prompts, 1, self.longest_prompt, size)
             rest = rest.view(heads, self.prompts, self.room, self.longest, size)
             whole = torch.cat((prompt.expand(-1, -1, self.room, -1, -1), rest), -2)
             return prompt.flatten(0, 2), whole.flatten(0, 2)
 
-        def gathered(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-            score = q.view(len(k), -1, size) @ k.transpose(1, 2)
-            shape = score.shape
-            share = score.view(heads, self.prompts, -1, *bias.shape[-2:]).add_(bias).softmax(-1)
-            return (share.view(shape) @ v).view(-1, size)
+        def gathered(q: Tensor, k: Tensor, v: Tensor, bias_P1UX: Tensor) -> Tensor:
+            queries = q.view(len(k), self.group, -1, size)
+            return attention(queries, k, v, bias_P1UX, heads).view(-1, size)
 
-        q_prompt, q_rest = placed(q_NHD, self._queries, self.group)
+        q_prompt, q_rest = self._queries.in_grids(q_NHD).split((in_prompt * self.group, in_rest * self.group))
         (k_prompt, k_rest), (v_prompt, v_rest) = keys(k_NKD), keys(v_NKD)
-        seen_prompt = gathered(q_prompt, k_prompt, v_prompt, self._bias_TT)
+        seen_prompt = gathered(q_prompt, k_prompt, v_prompt, self._bias_11TT)
         seen_rest = gathered(q_rest, k_rest, v_rest, self._bias_P1UX)
-        there, back = self._queries
-        seen: Any = _Placed.apply(torch.cat((seen_prompt, seen_rest)), back, there, self.real * self.w.heads, True)
-        return seen.view(q_NHD.shape)
+        return self._queries.in_list(torch.cat((seen_prompt, seen_rest)))
 
 
 def logits(groups: Sequence[Group], w: Weights, recompute: bool = False) -> Tensor:
