@@ -188,6 +188,10 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.recipe_steps and chosen.recipe_steps < 2:
         parser.error("--recipe-steps is 0 or at least 2: the first step is not counted")
+    if chosen.steps < 11:
+        parser.error("--steps is at least 11: the long run is shown by tenths, without its first step")
+    if chosen.stored < 100:
+        parser.error("--stored is at least 100: a run goes on with its seeds; a store without any is measured too")
     record = machine()
     sizes = [f"--{name.replace('_', '-')} {size}" for name, size in vars(chosen).items() if isinstance(size, int)]
     record["command"] = " ".join(["benchmarks/selfplay.py", *sizes, *chosen.settings])

@@ -34,3 +34,12 @@ def test_table(tmp_path: Path) -> None:
     assert step["rounds"] == 2
     assert all(part["min"] >= 0 for part in named)
     assert sum(part["min"] for part in named) <= step["max"]
+
+
+@pytest.mark.parametrize("size", ["--steps=10", "--stored=99", "--recipe-steps=1"])
+def test_sizes_that_measure_nothing_are_refused(tmp_path: Path, size: str) -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "selfplay.py"), f"--out={tmp_path}", size]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"selfplay.py: error: {size.split('=')[0]} is ")
