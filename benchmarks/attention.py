@@ -2,8 +2,8 @@
 
 Forward and backward of `absolute_zero.policy.attention`, of the same as one plain product under automatic
 differentiation, and of torch's fused kernel, on documents of one length with the embedded model's heads. Each takes
-its turn in every round, on one thread; ratios are of processor time and medians over the rounds. Prints a table and
-writes it with machine, commit and date to `benchmarks/results/`.
+its turn in every round, on one thread; ratios are of processor time and medians over the rounds. Prints a line for
+each length and writes them with machine, commit and date to `benchmarks/results/`.
 """
 
 import argparse
