@@ -2,19 +2,17 @@
 
 Forward and backward of `absolute_zero.policy.attention`, of the same as one plain product under automatic
 differentiation, and of torch's fused kernel, on documents of one length with the embedded model's heads. Each takes
-its turn in every round, on one thread; ratios are of processor time and medians over the rounds. Prints a line for
-each length and writes them with machine, commit and date to `benchmarks/results/`.
+its turn in every round, on one thread; ratios are of processor time and medians over the rounds. Prints a table and
+writes it with machine, commit and date to `benchmarks/results/`.
 """
 
 import argparse
-import json
-import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from executor import RESULTS, keep, machine
+from executor import RESULTS, keep, machine, row, show
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -44,7 +42,7 @@ def fused(q: Tensor, k: Tensor, v: Tensor, bias_11TT: Tensor) -> Tensor:
 SIDES: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]] = {"ours": ours, "plain": plain, "fused": fused}
 
 
-def measured(length: int, rounds: int, dtype: torch.dtype) -> dict[str, object]:
+def measured(length: int, rounds: int, dtype: torch.dtype) -> Iterator[dict[str, object]]:
     """Milliseconds of each side, and how many times ours the others take."""
     rows = HEADS * max(1, TOKENS // length)
     bias_11TT = bias(future(length, torch.device("cpu")), dtype)[None, None]
@@ -62,14 +60,13 @@ def measured(length: int, rounds: int, dtype: torch.dtype) -> dict[str, object]:
         for name, side in SIDES.items():
             begun = time.process_time()
             torch.autograd.grad(side(q, k, v, bias_11TT), (q, k, v), d_out)
-            spent[name].append(1000 * (time.process_time() - begun))
-    found: dict[str, object] = {"length": length, "rows": rows // HEADS}
+            if turn:  # the first warms up
+                spent[name].append(1000 * (time.process_time() - begun))
     for name, times in spent.items():
-        found[f"{name}, CPU ms"] = round(statistics.median(times[1:]), 2)  # the first warms up
+        yield row(f"{name}, {rows // HEADS} of {length} tokens", "CPU ms", times)
     for name in ("plain", "fused"):
-        ratios = sorted(a / b for a, b in zip(spent[name][1:], spent["ours"][1:], strict=True))
-        found[f"{name} / ours"] = [round(f(ratios), 2) for f in (statistics.median, min, max)]
-    return found
+        ratios = [theirs / own for theirs, own in zip(spent[name], spent["ours"], strict=True)]
+        yield row(f"{name} / ours, {length} tokens", "ratio", ratios)
 
 
 def main() -> None:
@@ -83,9 +80,9 @@ def main() -> None:
     record = machine()
     record |= {"command": f"benchmarks/attention.py --rounds {chosen.rounds}", "torch": torch.__version__}
     record |= {"dtype": str(dtype), "work": {"heads": HEADS, "group": GROUP, "size": SIZE, "tokens": TOKENS}}
-    record["rows"] = rows = [measured(length, chosen.rounds, dtype) for length in LENGTHS]
-    for row in rows:
-        print(json.dumps(row))
+    record["rows"] = rows = [line for length in LENGTHS for line in measured(length, chosen.rounds, dtype)]
+    for line in rows:
+        show(line)
     keep(record, "attention", chosen.out)
 
 
