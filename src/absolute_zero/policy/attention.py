@@ -3,9 +3,9 @@
 Promises: the numbers of softmax(q k^T + bias) v and of its gradients, to rounding (in bfloat16 the gradients of keys
 and values are rounded once for every block). On a CPU the queries go in blocks, each to the keys that its last query
 may see: of a square, three blocks skip a third of the scores, and a single one none. In float32 a plain product takes
-1.5 times as long at 96 tokens, forward and backward, and 3.2 times at 512; torch's fused kernel takes about as long as
-this (`benchmarks/attention.py`). In bfloat16 that one was the slower, in the backward pass, even against plain products
-(2.2 times at 164 tokens on an AMD EPYC). Elsewhere all queries are one block.
+1.4 times as long at 96 tokens, forward and backward, and 2.8 times at 512; torch's fused kernel takes 0.8 to 1.0 times
+as long as this (`benchmarks/attention.py`). In bfloat16 that one was the slower, in the backward pass, even against
+plain products (2.2 times at 164 tokens on an AMD EPYC). Elsewhere all queries are one block.
 
 Shapes: N flat tokens, H = K G query heads, B rows of the grid times key/value heads K, G query heads that share one of
 these, U queries, X keys (the last U of them are the queries' own tokens), D head size, P prompts, R rows of each.
