@@ -3,6 +3,7 @@
 import random
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,8 @@ from absolute_zero.types import Job, Outcome, Result, Verdict
 from .cases import CASES, HONEST
 from .conftest import World
 from .table import ESCAPES, Case
+
+LAYOUTS = Path("/proc/sys/kernel/randomize_va_space")
 
 HONEST_JOB = Job(program=HONEST, inputs=("21",))
 HONEST_RESULTS = (Result(Verdict.VALUE, "42"),)
@@ -105,6 +108,18 @@ def test_two_strings_in_a_set(level: str, sandbox: Sandbox) -> None:
         verdicts = [result.verdict for result in outcome.results]
         assert set(verdicts) <= {Verdict.VALUE, Verdict.NONDETERMINISTIC}
         assert verdicts.count(Verdict.NONDETERMINISTIC) >= 30  # of four seeds 35 are expected, of two 20
+
+
+@pytest.mark.skipif(not LAYOUTS.exists() or LAYOUTS.read_text() == "0\n", reason="addresses are no chance here")
+def test_a_bit_of_an_address() -> None:
+    """A coin for whoever must guess it, and worth much to whoever proposes it: 7 of 8 are noticed, as above."""
+    program = "def f(bit):\n    return int(repr(lambda: 0).split('0x')[1].rstrip('>'), 16) >> bit & 1"
+    job = Job(program, tuple(map(str, range(21, 40))), deterministic=True)
+    caught = 0
+    for _ in range(3):
+        with Sandbox(workers=1, minimum_level="weak") as fresh:
+            caught += [result.verdict for result in fresh.run([job])[0].results].count(Verdict.NONDETERMINISTIC)
+    assert caught >= 40  # of 57 bits four layouts tell 50, two 28
 
 
 def test_many_bombs_at_once(level: str, sandbox: Sandbox) -> None:

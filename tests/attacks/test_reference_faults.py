@@ -139,7 +139,7 @@ def test_what_is_right_scores(one: Sandbox) -> None:
         ("class Stop(Exception):\n    pass\n\ndef f(x):\n    raise Stop", Verdict.ERROR),
         ("def f(x):\n    raise KeyboardInterrupt", Verdict.ERROR),
         ("def f(x):\n    raise StopIteration", Verdict.ERROR),
-        ("def f(x):\n    return id(object()) + x", Verdict.NONDETERMINISTIC),
+        ("def f(x):\n    return [x, repr(object())]", Verdict.NONDETERMINISTIC),
         ("def f(x):\n    return object()", Verdict.UNSERIALISABLE),
         ("def f(x):\n    return hash(str(x))", Verdict.NONDETERMINISTIC),
         ("def f(x):\n    return list({str(x + k) for k in range(9)})", Verdict.NONDETERMINISTIC),
@@ -196,7 +196,7 @@ def test_memory_is_bounded(one: Sandbox) -> None:
 
 def test_as_many_workers_as_were_asked_for() -> None:
     with Sandbox(workers=2, minimum_level="weak") as made:
-        assert len(made.pids()) >= 2 * 2  # a lane holds two zygotes
+        assert len(made.pids()) >= 2  # a lane holds a zygote
 
 
 # --- 7. repetition, full buffers, short batches, resuming, seeds, steps -------------------------------------

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -164,6 +165,23 @@ def test_a_killed_zygote_loses_and_doubles_nothing() -> None:
             assert result.verdict is Verdict.INFRASTRUCTURE or result.value == str(n + 1)
         assert sum(outcome.ok for outcome in outcomes) >= 40
         assert sandbox.run([Job(INCREMENT, ("1",))])[0].results[0].value == "2"
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_sandbox_that_can_start_no_process_any_more_says_so(
+    deterministic: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sandbox(workers=1) as sandbox:
+        job = Job(INCREMENT, ("1", "2"), deterministic=deterministic)
+        assert sandbox.run([job])[0].ok
+        for pid in sandbox.pids():
+            os.kill(pid, signal.SIGKILL)
+        monkeypatch.setattr(sys, "executable", "/no/such/python")
+        with pytest.raises(SandboxError, match=r"runs nothing any more: cannot start /no/such/python: .*No such file"):
+            sandbox.run([job, job])
+        assert sandbox.run([]) == []
+        monkeypatch.undo()
+        assert sandbox.run([job])[0].ok
 
 
 def test_a_recycled_zygote_goes_on(sandbox: Sandbox) -> None:

@@ -85,6 +85,7 @@ REFUSED = [
     (Reason.DYNAMIC, body("return globals()")),
     (Reason.DYNAMIC, body("return locals()")),
     (Reason.DYNAMIC, body("return vars(x)")),
+    (Reason.DYNAMIC, body("return id(x) % 2")),
     (Reason.DYNAMIC, "import math\n" + body("setattr(math, 'pi', 3)", "return x")),
     (Reason.DYNAMIC, "import math\n" + body("math.pi = 3", "return x")),
     (Reason.DYNAMIC, "import math\n" + body("del math.pi", "return x")),

@@ -1,7 +1,7 @@
 """The static guard: which programs the project takes as proposals.
 
 Policy, not protection. It keeps out programs that make poor tasks (no function `f`, an answer that hangs on
-chance or the clock, an example call that gives the input of an abduction task away) and says why in a word
+chance, the clock or an address, an example call that gives the input of an abduction task away) and says why in a word
 that can be counted. Whoever tries gets around it; what holds is the wall (`absolute_zero.executor.Sandbox`),
 which runs any text and never asks this module.
 
@@ -35,8 +35,8 @@ _POLICY: Final = {
     **dict.fromkeys(("time", "datetime", "calendar", "timeit"), "the answer would depend on the clock"),
 }
 _DYNAMIC: Final = frozenset((
-    "__import__", "breakpoint", "compile", "delattr", "eval", "exec", "globals", "input", "locals", "open",
-    "setattr", "vars",
+    "__import__", "breakpoint", "compile", "delattr", "eval", "exec", "globals", "id", "input", "locals",
+    "open", "setattr", "vars",
 ))  # fmt: skip
 _BY_NAME: Final = frozenset(("getattr", "hasattr"))
 _ORDINARY_DUNDERS: Final = frozenset(f"__{name}__" for name in (

@@ -1,11 +1,11 @@
 """A lane: one worker, its zygotes, and what it takes to keep them alive.
 
-A lane owns two zygotes, A and B, and two more hash seeds C and D that start when a program first needs them.
-Recorded values come from A; the others can only object. A zygote that dies is started again and its work is
-done again, one job at a time, so that a job that kills it spoils no other.
+A lane owns a zygote, A, and three more that differ from it on purpose, B, C and D, to check what has to be
+deterministic: they start when that is first asked for. Recorded values come from A; the others can only object. Two
+would agree by luck half the time on one bit of an address or on a set of two, four agree one time in eight. A zygote
+that dies is started again and its work is done again, one job at a time, so that a job that kills it spoils no other.
 """
 
-import ast
 import os
 import re
 import socket
@@ -18,11 +18,12 @@ from pathlib import Path
 from absolute_zero import values
 from absolute_zero.executor import protocol
 from absolute_zero.executor.canaries import Proof, level_of, prove
-from absolute_zero.programs import parse_program
 from absolute_zero.types import Job, Outcome, Result, Verdict
 
 SEEDS = {"A": 1, "B": 2, "C": 3, "D": 4}
 """Hash seed, clock, chance and layout of each zygote: fixed, so that verdicts are the same in every run."""
+OTHERS = ("B", "C", "D")
+"""Those that only check what has to be deterministic."""
 FULL = "+"
 """Ends the name of a zygote of the full world (executor/world.py): started when a program first needs it."""
 START_SECONDS = 60.0
@@ -43,8 +44,6 @@ main(int(seed), int(channel), full == "full", walls.split(), without.split())
 _TOO_LONG = "\0"  # stands for an input that no reader would take; as unreadable, and shorter
 _PLAIN = re.compile(r"(?:None|True|False|0|-?[1-9][0-9]{0,17}|'[ -&(-\[\]-~]*')\Z").match
 """Values whose text is canonical at a glance; all others are read and written again."""
-_HASH_ORDER = re.compile(r"set|hash|keys|items")
-"""Words whose absence, with no set display, means that a hash seed cannot show. Conservative on purpose."""
 
 
 class StartFailure(Exception):
@@ -72,6 +71,7 @@ class ZygoteProcess:
             try:
                 self.process = nursery.submit(_spawn, name, theirs, walls, without).result()
             except (OSError, subprocess.SubprocessError) as error:
+                self.channel.close()
                 raise StartFailure(f"cannot start {sys.executable}: {error}") from error
         self.channel.settimeout(START_SECONDS)
         try:
@@ -134,6 +134,8 @@ class Lane:
     ) -> None:
         self.start, self.level, self.recycle_after = start, level, recycle_after
         self.zygotes: dict[str, ZygoteProcess] = {}
+        self.failure = ""
+        """Why the last attempt to start a zygote failed; empty once one has started."""
 
     def adopt(self, name: str, zygote: ZygoteProcess) -> None:
         """Take over a zygote that has proven itself."""
@@ -152,8 +154,15 @@ class Lane:
                 held.close()
                 broken = [f"{proof.name} ({proof.detail})" for proof in proofs if not proof.held]
                 raise StartFailure(f"a new sandbox process does not hold level {self.level}: {', '.join(broken)}")
-            self.zygotes[name] = held
+            self.zygotes[name], self.failure = held, ""
         return held
+
+    def start_others(self) -> None:
+        """Start what is missing at the same time. A failure is met again where the zygote is asked."""
+        if missing := [name for name in OTHERS if name not in self.zygotes]:
+            with ThreadPoolExecutor(len(missing), "sandbox-start") as starters:
+                for name in missing:
+                    starters.submit(self.zygote, name)
 
     def drop(self, name: str) -> None:
         """Kill one zygote; the next use starts another."""
@@ -169,22 +178,20 @@ class Lane:
         """Outcomes in order. Never raises for what a program does or for a zygote that dies."""
         answers = self.ask("A", [_order(job, job.inputs) for job in jobs])
         results = [_translated(job, reports) for job, reports in zip(jobs, answers, strict=True)]
-        again = [job.deterministic for job in jobs]
-        self.repeat("B", jobs, results, again)
-        again = [wanted and order_sensitive(job) for job, wanted in zip(jobs, again, strict=True)]
-        for name in ("C", "D"):
-            self.repeat(name, jobs, results, again)
+        if any(job.deterministic for job in jobs):
+            self.start_others()
+        for name in OTHERS:
+            self.repeat(name, jobs, results)
         return [Outcome(tuple(of_job)) for of_job in results]
 
-    def repeat(
-        self, name: str, jobs: Sequence[Job], results: list[list[Result]], wanted: Sequence[bool]
-    ) -> None:
-        """Run again, in another zygote and backwards, what gave a value so far; replace what now differs."""
+    def repeat(self, name: str, jobs: Sequence[Job], results: list[list[Result]]) -> None:
+        """Run again, in another zygote and backwards, what has to be the same and gave a value so far; replace what
+        now differs."""
         orders: list[protocol.Order] = []
         places: list[tuple[int, list[int]]] = []
         for at, (job, of_job) in enumerate(zip(jobs, results, strict=True)):
             indices = [index for index, result in enumerate(of_job) if result.verdict is Verdict.VALUE][::-1]
-            if indices and wanted[at]:
+            if indices and job.deterministic:
                 orders.append(_order(job, [job.inputs[index] for index in indices]))
                 places.append((at, indices))
         for (at, indices), reports in zip(places, self.ask(name, orders), strict=True):
@@ -214,8 +221,10 @@ class Lane:
         """The second and last try, alone."""
         try:
             return self.zygote(name).ask([order])[0]
-        except (protocol.Broken, StartFailure):
+        except (protocol.Broken, StartFailure) as failure:
             self.drop(name)
+            if isinstance(failure, StartFailure):
+                self.failure = str(failure)
             return [(protocol.INFRASTRUCTURE, "", "", 0.0)] * len(order.inputs)
 
 
@@ -261,15 +270,3 @@ def agreed(first: Result, second: Result) -> Result:
     if first.value == second.value or values.equal(values.read(first.value), values.read(second.value)):
         return first
     return Result(Verdict.NONDETERMINISTIC)
-
-
-def order_sensitive(job: Job) -> bool:
-    """Whether sets or hashes may take part: two seeds agree by luck half the time on a set of two."""
-    if _HASH_ORDER.search(job.program) or any("{" in text or "set" in text for text in job.inputs):
-        return True
-    if "{" not in job.program:
-        return False
-    try:
-        return any(isinstance(node, ast.Set | ast.SetComp) for node in ast.walk(parse_program(job.program)))
-    except values.Unreadable:
-        return True

@@ -127,10 +127,9 @@ class Sandbox:
         return ZygoteProcess(name, self._walls, self._without, self._nursery)
 
     def _warm_up(self) -> None:
-        """Start every lane's A and B at the same time, then the threads that serve."""
-        names = [(lane, name) for lane in self._lanes for name in ("A", "B")]
-        with ThreadPoolExecutor(len(names), "sandbox-start") as starters:
-            for started in [starters.submit(lane.zygote, name) for lane, name in names]:
+        """Start every lane's A at the same time, then the threads that serve."""
+        with ThreadPoolExecutor(len(self._lanes), "sandbox-start") as starters:
+            for started in [starters.submit(lane.zygote, "A") for lane in self._lanes]:
                 try:
                     started.result()
                 except StartFailure as failure:
@@ -154,8 +153,8 @@ class Sandbox:
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Run jobs; outcomes in the same order.
 
-        Raises TypeError and ValueError for jobs that make no sense, and SandboxError when closed or in a forked
-        process; nothing for what the programs do.
+        Raises TypeError and ValueError for jobs that make no sense, and SandboxError when closed, in a forked
+        process, or when nothing could be run because no process starts any more; nothing for what the programs do.
         """
         jobs = list(jobs)
         for job in jobs:
@@ -176,6 +175,9 @@ class Sandbox:
         finally:  # interrupted: what has not begun need not
             for batch in batches:
                 batch.done.cancel()
+        verdicts = {result.verdict for of_job in results for result in of_job}
+        if verdicts == {Verdict.INFRASTRUCTURE} and (failures := [one.failure for one in self._lanes if one.failure]):
+            raise SandboxError(f"the sandbox runs nothing any more: {failures[0]}")
         return [Outcome(tuple(of_job)) for of_job in results]
 
     def pids(self) -> list[int]:
