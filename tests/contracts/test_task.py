@@ -191,17 +191,34 @@ def test_a_perfect_proposal_reads_back_to_the_same_job(case: Case, sandbox: Sand
     read = case.task.read(case.references, case.proposal)
     assert isinstance(read, Proposal)
     assert (read.kind, read.job.program) == (case.task.kind, DOUBLE)
-    assert (read.job.deterministic, read.job.cpu_seconds, read.job.memory_mb) == (True, 0.5, 256)
+    assert (read.job.deterministic, read.job.cpu_seconds, read.job.memory_mb) == (True, 0.25, 256)
     assert read.job.inputs == (case.inputs if case.task.kind is Kind.INDUCTION else case.inputs[:1])
     assert case.task.mint(read, sandbox.run([read.job])[0]) == case.problem
 
 
-def test_the_form_that_a_prompt_shows_is_one_that_is_read(case: Case) -> None:
+@pytest.mark.parametrize("kind", Kind)
+def test_the_form_that_a_prompt_shows_is_one_that_is_read(kind: Kind) -> None:
     """The example at the end of a long prompt, filled in."""
-    prompt = case.task.ask(case.references)
-    labels = ["input", "message"] if case.task.kind is Kind.INDUCTION else ["python", "input"]
-    if "User:" in prompt:
-        assert all(f"```{label}\n" in prompt for label in labels)
+    case = Case(SETS["long"][kind])
+    _, _, form = case.task.ask(case.references).rpartition("in this form:\n")
+    form, _, _ = form.partition("\n\nAssistant:")
+    form = form.replace("def f(...):\n    ...\n    return ...", DOUBLE)
+    form = form.replace("(and so on, 6 in all)\n", "```input\n...\n```\n" * 4)
+    gaps = [*case.inputs, case.message] if kind is Kind.INDUCTION else case.inputs[:1]
+    assert form.count("...") == len(gaps)
+    for gap in gaps:
+        form = form.replace("...", gap, 1)
+    read = case.task.read(case.references, form)
+    assert isinstance(read, Proposal), read
+    assert read.job.program == DOUBLE
+
+
+def test_an_answer_has_twice_the_time_of_a_proposal(case: Case) -> None:
+    """So that what is accepted at its limit does not fail later by luck."""
+    read, answer = case.task.read(case.references, case.proposal), case.task.judge(case.problem, case.answer(True))
+    assert isinstance(read, Proposal)
+    if isinstance(answer, Job):
+        assert (read.job.cpu_seconds, answer.cpu_seconds) == (0.25, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,8 @@ def test_valid_means_that_it_ran_to_values_twice_alike(sandbox: Sandbox) -> None
         "def f(x):\n    return 99 // (x - 3)": (False, "error"),
         "def f(x):\n    return 5": (True, "ignores_input"),
         "def f(x):\n    return x": (True, "copy"),
-        "def f(x):\n    return id([x])": (False, "nondeterministic"),
+        "def f(x):\n    return str(lambda: x)": (False, "nondeterministic"),
+        "def f(x):\n    return id([x])": (False, "dynamic"),
         "def f(x):\n    return x * 0": (True, "constant"),
     }
     for program, (valid, reason) in told.items():
@@ -195,6 +196,15 @@ def test_credit_by_hand() -> None:
     assert [s.weight for s in selfplay.samples(paid)] == [1, 1, 1, 1, 1, 2]
 
 
+def test_credit_on_the_scale_of_the_reference() -> None:
+    """A proposal that nobody learns from earns what one that fails does by the paper, and one that fails as broken."""
+    judged = [(Standing.PASSED, 0.75), (Standing.PASSED, 0.0), (Standing.FAILED, 0.0), (Standing.MALFORMED, 0.0)]
+    given = [rollout(role, item, 0, *one) for role in Role for item, one in enumerate(judged)]
+    paid = selfplay.credit(given, settings(reward={"scale": "reference"}), Chance(0))
+    rewards = {role: [r.reward for r in paid if r.role is role] for role in Role}
+    assert rewards == {Role.PROPOSE: [0.75, -0.5, -1.0, -1.0], Role.SOLVE: [0.75, 0.0, -0.5, -1.0]}
+
+
 def test_a_lone_survivor_leaves_the_batch_where_tries_are_compared() -> None:
     given = [
         rollout(Role.SOLVE, 0, 0, Standing.PASSED, 1.0),
@@ -224,6 +234,10 @@ def test_learnability_is_what_an_accepted_proposal_is_paid(seen: Watched) -> Non
         rate = entries[r.entry].successes / 4
         assert r.reward == (0 if rate in (0, 1) else 1 - rate)
     assert len({r.reward for r in paid}) > 1
+    other, _ = taught(seen, reward={"learnability": "variance"})
+    rates = {entry.id: entry.successes / 4 for entry in other.entries}
+    found = [(rates[r.entry], r.reward) for r in other.rollouts if r.role is Role.PROPOSE and r.entry]
+    assert [reward for _, reward in found] == [4 * rate * (1 - rate) for rate, _ in found]
 
 
 def test_trials_count_what_is_right_in_full() -> None:

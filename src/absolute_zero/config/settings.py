@@ -199,7 +199,7 @@ class Sandbox(Section):
     minimum_level: Literal["weak", "filtered", "sealed"] = "filtered"
     """Below this level of isolation the run does not start."""
     cpu_seconds: Annotated[Real, Field(ge=0.01, le=3600)] = 1.0
-    """Processor time, in seconds."""
+    """Processor time of an answer, in seconds. A proposal has half of it, so that what is accepted can be answered."""
     memory_mb: Annotated[Int, Field(ge=1, le=1 << 20)] = 256
     """Memory, in MiB, on top of what the bare interpreter takes."""
     value_bytes: Annotated[Int, Field(ge=1, le=65_536)] = 2048

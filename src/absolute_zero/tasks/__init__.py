@@ -21,7 +21,7 @@ __all__ = ["Abduction", "Deduction", "Induction", "Limits", "Prompts", "make_tas
 def make_tasks(cfg: Config) -> Mapping[Kind, Task]:
     """The tasks of a run, by kind, in the order in which its settings name the kinds."""
     limits = Limits(cfg.sandbox.cpu_seconds, cfg.sandbox.memory_mb, cfg.sandbox.value_bytes)
-    prompts = Prompts(cfg.templates, seconds=f"{limits.cpu_seconds:g}")
+    prompts = Prompts(cfg.templates, seconds=f"{limits.proposal_seconds:g}")
     made: dict[Kind, Task] = {
         Kind.DEDUCTION: Deduction(prompts, limits),
         Kind.ABDUCTION: Abduction(prompts, limits),

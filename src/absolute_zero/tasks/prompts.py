@@ -16,7 +16,7 @@ from absolute_zero.types import Triplet
 
 @final
 class Prompts:
-    """One set of templates. `seconds` is the processor time a program may take, as it is told to the proposer."""
+    """One set of templates. `seconds` is the processor time a proposed program may take."""
 
     def __init__(self, name: str, seconds: str = "1") -> None:
         folder = files("absolute_zero.tasks") / "templates" / name
