@@ -8,16 +8,19 @@
 
 Promises: whatever is killed when, `resume` finds a whole checkpoint and a store that ends with it, and the run goes on
 as if nothing had happened. A checkpoint is written aside, synced with its folder, renamed, and named with its digest
-in the transaction of its step. Never writes into a folder that another process works in. Knows nothing of signals or
+in the transaction of its step. Never writes into a folder that another process works in,
+or on another version of Python, whose programs may give other values. Knows nothing of signals or
 screens. Floor 5.
 """
 
 import os
 import shutil
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final, Self, final
@@ -40,6 +43,7 @@ EMBEDDED, SCRIPTED = "embedded", "scripted"
 """Models that are no paths."""
 WEIGHTS: Final = Path(str(files("absolute_zero"))) / "embedded" / "weights"
 """The model in the package, a Hugging Face folder."""
+PYTHON: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
 KEPT: Final = 2
 """Checkpoints that stay: the newest, and the one before in case the newest is damaged."""
 
@@ -82,6 +86,11 @@ class Run:
             store = stack.enter_context(Store.open(folder / DATABASE, cfg.store.rollouts))
             if store.last_step() is None and any((folder / CHECKPOINTS).glob("*")):  # a new run would delete them
                 raise UserError(f"{folder / DATABASE} is missing or empty, and checkpoints are not: {REMEDY}")
+            python = store.run("python")
+            if python is None:
+                store.set_run("python", PYTHON)
+            elif python != PYTHON:  # what a program gives may differ: its tasks were made by the other
+                raise UserError(f"{folder} was begun on Python {python}, and this is {PYTHON}: go on with the former")
             return cls(folder, cfg, store, never, stack.pop_all())
 
     def __enter__(self) -> Self:
@@ -142,7 +151,7 @@ class Run:
 
 def itself(folder: Path) -> Path:
     """The run that a link like `latest` stands for now: another run may take the link at any moment."""
-    return folder.parent / folder.readlink() if folder.is_symlink() else folder
+    return folder.parent / folder.readlink() if os.path.islink(folder) else folder
 
 
 def settings_of(folder: Path) -> Config:
@@ -299,13 +308,18 @@ def policy_of(cfg: Config) -> Policy:
 
 
 def _never(cfg: Config) -> Set[str]:
-    return held_out([*cfg.buffer.held_out, *map(str, suite_files())])
+    return _of_the_suites() | held_out(cfg.buffer.held_out)
+
+
+@cache
+def _of_the_suites() -> Set[str]:
+    return held_out(map(str, suite_files()))
 
 
 def _anchored(cfg: Config) -> Config:
     """The settings with files and folders by their whole paths: a run goes on from wherever it is resumed."""
     model = cfg.model
-    if model.path not in (EMBEDDED, SCRIPTED) and Path(model.path).is_dir():
+    if model.path not in (EMBEDDED, SCRIPTED) and os.path.isdir(model.path):
         model = model.model_copy(update={"path": str(Path(model.path).resolve())})
     held = tuple(str(Path(path).resolve()) for path in cfg.buffer.held_out)
     return cfg.model_copy(update={"model": model, "buffer": cfg.buffer.model_copy(update={"held_out": held})})

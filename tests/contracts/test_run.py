@@ -1,5 +1,6 @@
 """What a run promises: kill it anywhere, resume it, and nothing is lost, doubled or different."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from absolute_zero.config import Config
+from absolute_zero.evals.triplets import suites
 from absolute_zero.executor import Sandbox
+from absolute_zero.novelty import digest, normal_form
 from absolute_zero.policy.scripted import Apprentice, Scripted
 from absolute_zero.run import CHECKPOINTS, CONFIG, DATABASE, LATEST, Run, play
 from absolute_zero.store import Store
-from absolute_zero.types import Step, UserError
+from absolute_zero.types import Judgement, Step, UserError
 from worlds import settings, watched, world
 
 CFG: Config = settings(model={"path": "scripted"}, steps=6, checkpoint_every=2, propose={"batch": 2, "inputs": 4})
@@ -90,6 +93,47 @@ def test_what_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"Not a directory|File exists"):
         Run.begin(CFG, tmp_path / "file")
+
+
+def test_a_run_stays_with_its_python(tmp_path: Path) -> None:
+    with Run.begin(CFG, tmp_path) as run:
+        assert run.store.run("python") == f"{sys.version_info[0]}.{sys.version_info[1]}"
+        run.store.set_run("python", "3.10")
+    with pytest.raises(UserError, match=r"was begun on Python 3\.10, and this is 3\.\d+: go on with the former"):
+        Run.resume(run.folder)
+
+
+def test_programs_that_are_held_out_stay_out(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Those of the suites, and those of the settings; also after the run was resumed."""
+    with Run.begin(CFG, tmp_path) as run:
+        first, *_ = go(run, sandbox)
+        problem = suites(1)["ood"][0].problem
+        assert digest(normal_form(problem.program)) in run.never
+    programs = [entry.problem.program for entry in first.entries]
+    assert programs
+    held = tmp_path / "held.jsonl"
+    held.write_text("".join(json.dumps({"program": program}) + "\n" for program in programs))
+    cfg = CFG.model_copy(update={"buffer": CFG.buffer.model_copy(update={"held_out": (str(held),)})})
+    with Run.begin(cfg, tmp_path) as run:
+        steps = go(run, sandbox, until=2)
+    with Run.resume(run.folder) as run:
+        steps += go(run, sandbox)
+    rulings = [ruling for step in steps for ruling in step.rulings]
+    assert {ruling.made.reason for ruling in rulings if isinstance(ruling.made, Judgement)} >= {"held_out"}
+    assert not {entry.problem.program for step in steps for entry in step.entries} & set(programs)
+
+
+def test_the_base_solver_is_the_model_that_the_run_began_with(sandbox: Sandbox, tmp_path: Path) -> None:
+    able = Apprentice()
+    able.state = dict.fromkeys(able.state, 50.0)
+    cfg = CFG.model_copy(update={"steps": 2, "evals": CFG.evals.model_copy(update={"base_every": 1})})
+    with Run.begin(cfg, tmp_path) as run:
+        steps = list(play(run, world(watched(sandbox, able), cfg)))
+        rates = {name: value for _, name, value in run.store.metrics() if name.startswith("solve_rate/base/")}
+    new = [entry for step in steps if step.number > 0 for entry in step.entries]
+    assert all(entry.successes == entry.trials > 0 for entry in new)
+    assert rates
+    assert max(rates.values()) < 1
 
 
 # --- going on -----------------------------------------------------------------------------------------------

@@ -23,12 +23,12 @@ from absolute_zero.config import Config
 from absolute_zero.disk import explained, write
 from absolute_zero.evals.statistics import Interval, Marks, difference, table
 from absolute_zero.evals.triplets import evaluate, suites
-from absolute_zero.executor import Sandbox
+from absolute_zero.executor import LEVELS, Sandbox
 from absolute_zero.ports import World
 from absolute_zero.report import write_report
-from absolute_zero.run import Run, play, world_of
+from absolute_zero.run import CONFIG, Run, play, world_of
 from absolute_zero.store import Store
-from absolute_zero.types import Kind
+from absolute_zero.types import Kind, UserError
 
 RESULT = "result.json"
 
@@ -85,10 +85,14 @@ def _play(run: Run, world: World) -> int:
             screen.say(run.store.note)
         if run.store.run("commit") is None:
             run.store.set_run("commit", commit())
+        level = min(run.store.run("sandbox") or level, level, key=LEVELS.index)  # the run's is its lowest
+        run.store.set_run("sandbox", level)
         _measure(run, world, screen, 0, stop)
         screen.begin()
         for done in () if stop else play(run, world, lambda: bool(stop), screen.say):
             screen.step(done)
+            for step, flag in run.store.flags(after=done.number - 1):
+                screen.say(f"step {step}: {flag.detail}")
         if run.store.last_step() == cfg.steps:
             _measure(run, world, screen, cfg.steps, stop)
         if stop:
@@ -113,6 +117,11 @@ def _measure(run: Run, world: World, screen: Screen, step: int, stop: Stop) -> N
     for name, entries in suites(run.cfg.evals.tasks).items():
         key = f"marks {name} {step}"
         if run.store.run(key) is None and not stop:
+            before = [mark.kind for mark in marks_of(run.store, name, 0)]
+            now = [entry.problem.kind for entry in entries if entry.problem.kind in world.tasks]
+            if before and before != now:
+                counts = f"{len(before)} tasks before training, {len(now)} now"
+                raise UserError(f"{name}: {counts}: put evals.tasks in {run.folder / CONFIG} back to what it was")
             screen.say(f"measuring on {len(entries)} held-out tasks ({name})")
             # The same draws before and after: what differs is the model.
             how = replace(run.cfg.sampling.drawing, temperature=1.0)
@@ -132,6 +141,8 @@ def result_of(run: Run, level: str) -> dict[str, object]:
     cfg = run.cfg
     names = ("held_out", "ood")
     before, after = ({name: marks_of(run.store, name, step) for name in names} for step in (0, cfg.steps))
+    nothing: list[Marks] = []
+    both = {name: (before[name], after[name]) if before[name] and after[name] else (nothing, nothing) for name in names}
     clocks = run.store.clocks()
     total: dict[str, float] = {}
     for _, name, value in clocks:
@@ -139,9 +150,7 @@ def result_of(run: Run, level: str) -> dict[str, object]:
     return {
         "before": _columns(table(before["held_out"]), table(before["ood"])),
         "after": _columns(table(after["held_out"]), table(after["ood"])),
-        "difference": _columns(
-            difference(before["held_out"], after["held_out"]), difference(before["ood"], after["ood"])
-        ),
+        "difference": _columns(difference(*both["held_out"]), difference(*both["ood"])),
         "steps": cfg.steps,
         "seconds": round(total.get("seconds", 0.0), 1),
         "sampled_tokens": int(total.get("tokens/sampled", 0)),

@@ -6,11 +6,12 @@ Standard library only, and usable on its own::
         [outcome] = sandbox.run([Job(program="def f(x):\\n    return x + 1", inputs=("1", "2"))])
 """
 
-from absolute_zero.executor.canaries import Proof
+from absolute_zero.executor.canaries import LEVELS, Proof
 from absolute_zero.executor.guard import guard
 from absolute_zero.executor.judges import NoVerdict, judge_abduction, judge_deduction, judge_induction
 from absolute_zero.executor.pool import Report, Sandbox
 
 __all__ = [
-    "NoVerdict", "Proof", "Report", "Sandbox", "guard", "judge_abduction", "judge_deduction", "judge_induction",
+    "LEVELS", "NoVerdict", "Proof", "Report", "Sandbox", "guard", "judge_abduction", "judge_deduction",
+    "judge_induction",
 ]  # fmt: skip
