@@ -1,6 +1,7 @@
 """What the local policy saves: all it needs to go on bit for bit, and folders that say what is wrong with them."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,29 @@ def test_a_damaged_folder_is_refused_in_one_line(how: str, tmp_path: Path) -> No
         made.load(tmp_path)
     assert "\n" not in str(found.value)
     assert str(tmp_path) in str(found.value)
+
+
+def test_a_model_that_needs_what_is_not_installed_says_so(tmp_path: Path) -> None:
+    """As all quantised ones do."""
+    made = policy()
+    made.save(tmp_path)
+    settings = json.loads((tmp_path / "config.json").read_text())
+    quantised = {**settings, "quantization_config": {"quant_method": "gptq", "bits": 4}}
+    (tmp_path / "config.json").write_text(json.dumps(quantised))
+    with pytest.raises(UserError, match=r"cannot open the model .*(?i:gptq)"):
+        LocalPolicy.open(tmp_path, config())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
+def test_a_folder_that_may_not_be_entered_is_a_line(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    (closed / "model").mkdir(parents=True)
+    closed.chmod(0)
+    try:
+        with pytest.raises(UserError, match="there is no such folder"):
+            LocalPolicy.open(closed / "model", config())
+    finally:
+        closed.chmod(0o700)
 
 
 def test_a_name_in_a_folder_that_is_here_is_not_looked_for_on_the_hub(

@@ -111,6 +111,21 @@ def test_series_of_a_tiny_run(folder: Path) -> None:
     assert figures.responses == {who: 11}
 
 
+def test_an_answer_that_is_right_in_part_is_not_right(tmp_path: Path) -> None:
+    """What `solve.induction = "fraction"` pays by its score."""
+    made = entry(1, 1, 1, "one")
+    partly = answers(made, PASSED, Judgement(Standing.PASSED, 0.4), FAILED, FAILED)
+    proposal = paid(Role.PROPOSE, D, 0, 0, 1, "propose <think>", said(3), Judgement(Standing.PASSED, 0.75))
+    with Store.open(tmp_path / "run.db") as store:
+        step = Step(1, (ruling(made),), (made,), (proposal, *partly))
+        store.commit(step, measure(step))
+        figures = gather(store)
+    assert [part.x for part in figures.passed[Role.SOLVE, D]] == [1]
+    assert [part.x for part in figures.passed[Role.PROPOSE, D]] == [1]
+    page = write_report(tmp_path).read_text()
+    assert page.count("partly right, reward") == 1
+
+
 def test_series_of_accepted_tasks(folder: Path) -> None:
     with Store.read(folder / "run.db") as store:
         figures = gather(store)

@@ -1,5 +1,6 @@
 """Which model a command is about: a run's newest checkpoint, or any model with the settings of a recipe."""
 
+import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,7 @@ def opened(source: str, recipe: str | None, settings: Sequence[str]) -> Generato
     Raises UserError for a recipe or settings beside a run, which has its own, and for a run without a checkpoint.
     """
     folder = itself(Path(source))
-    if not (folder / "run.db").exists():
+    if not os.path.exists(folder / "run.db"):
         cfg = load(recipe or "laptop", [*settings, f"model.path={source}"])
         with world_of(cfg) as world:
             yield Opened(cfg, world, Buffer(cfg), source)

@@ -30,11 +30,11 @@ from absolute_zero.types import (
     Standing,
     UserError,
 )
-from absolute_zero.values import Unreadable, canonical, read
+from absolute_zero.values import Unreadable, Unwritable, canonical, read
 
 _SAID: Final[Mapping[Standing, str]] = {
-    Standing.PASSED: "right", Standing.FAILED: "wrong", Standing.MALFORMED: "malformed", Standing.UNPAID: "refused",
-    Standing.VOID: "not judged",
+    Standing.PASSED: "partly right", Standing.FAILED: "wrong", Standing.MALFORMED: "malformed",
+    Standing.UNPAID: "refused", Standing.VOID: "not judged",
 }  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def _played(model: Opened, kind: Kind) -> Task:
 def _value(output: str) -> str:
     try:
         return canonical(read(output))
-    except Unreadable as error:
+    except (Unreadable, Unwritable) as error:
         raise UserError(f"--output {output!r} is no literal value ({error}): write it as Python does") from None
 
 

@@ -7,6 +7,7 @@ a UserError of one line. Does not write atomically: its caller gives an empty fo
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import os
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ from absolute_zero.types import UserError
 STATE = "learner.safetensors"
 REFERENCE = "reference"
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+_REFUSED = (
+    OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError,
+)  # fmt: skip
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -44,7 +48,7 @@ def _readable(path: str | Path) -> Generator[None]:
     """Turns what transformers and safetensors raise for a missing or broken folder into one line."""
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, SafetensorError) as error:
+    except _REFUSED as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise UserError(f"cannot open the model {str(path)!r}: {reason}") from error
 
@@ -64,6 +68,16 @@ def _quietly() -> Generator[None]:
             logging.enable_progress_bar()
 
 
+@contextmanager
+def saving() -> Generator[None]:
+    """Quietly; and a full disk is an OSError here, as everything else that writes says it."""
+    try:
+        with _quietly():
+            yield
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+
+
 def _model(path: str | Path) -> Any:
     with _quietly():
         opened: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, output_loading_info=True)
@@ -79,8 +93,9 @@ def open_model(path: str | Path) -> tuple[Any, Any]:
     Raises UserError. What lies, by its name, in a folder that is here is not looked for on the hub.
     """
     place = Path(path)
-    local = isinstance(path, Path) or not HUB_NAME.fullmatch(path) or (place.parent.name and place.parent.is_dir())
-    if local and not place.is_dir():
+    beside = place.parent.name and os.path.isdir(place.parent)  # pathlib's own raises where a folder may not be entered
+    local = isinstance(path, Path) or not HUB_NAME.fullmatch(path) or beside
+    if local and not os.path.isdir(place):
         raise UserError(f"cannot open the model {str(path)!r}: there is no such folder")
     with _readable(path):
         return _model(path), AutoTokenizer.from_pretrained(path)
@@ -108,13 +123,12 @@ def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
     """Writes all that `open_model` and `open_state` need into an empty folder."""
     if not path.is_dir() or any(path.iterdir()):
         raise UserError(f"cannot save into {str(path)!r}: it has to be an empty folder")
-    try:
-        with _quietly():
-            model.save_pretrained(path)
-            tokenizer.save_pretrained(path)
-            if learner.reference is not None:
-                reference: Any = learner.reference
-                reference.save_pretrained(path / REFERENCE)
+    with saving():
+        model.save_pretrained(path)
+        tokenizer.save_pretrained(path)
+        if learner.reference is not None:
+            reference: Any = learner.reference
+            reference.save_pretrained(path / REFERENCE)
         state = learner.optimizer.state
         moments = {
             f"{moment}/{name}": state[parameter][moment].contiguous()
@@ -123,8 +137,6 @@ def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
             for moment in MOMENTS
         }
         save_file(moments, path / STATE, {"updates": str(learner.updates)})
-    except SafetensorError as error:
-        raise OSError(str(error)) from error  # a full disk, as everything else that writes says it
 
 
 def open_state(path: Path, model: nn.Module) -> State:

@@ -8,6 +8,7 @@ it can do without. Knows no times but those in the store and in `result.json`.
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -28,7 +29,7 @@ CONFIG, RESULT, REPORT = "config.json", "result.json", "report.html"
 
 def write_report(folder: Path) -> Path:
     """Make `report.html` of the run in a folder, also while it runs, and give its path."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UserError(f"{folder} is no run folder: name one, such as runs/latest")
     with Store.read(folder / DATABASE) as store:
         page = render(store, folder)

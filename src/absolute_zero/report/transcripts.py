@@ -19,8 +19,8 @@ from absolute_zero.types import Entry, Kind, Role, Standing
 
 TASKS: Final = 20
 PIPS: Final = {Standing.PASSED: "●", Standing.FAILED: "○", Standing.MALFORMED: "✕", Standing.VOID: "·"}
-WORDS: Final = {Standing.PASSED: "right", Standing.FAILED: "wrong", Standing.MALFORMED: "broken form"}
-"""What a standing means for an answer; others are called by their names."""
+WORDS: Final = {Standing.PASSED: "partly right", Standing.FAILED: "wrong", Standing.MALFORMED: "broken form"}
+"""What a standing means for an answer that is not right in full; others are called by their names."""
 RULE: Final = (
     "Chosen by rule: an equal number for each kind, and of each kind one from each of as many equal stretches of its"
     " tried tasks, in the order they came: the first whose texts are kept, and of those one that some trials solved and"
@@ -172,7 +172,9 @@ def _earned(kept: Kept) -> str:
     """Standing, reason, and what came of it, in a line."""
     it = kept.rollout
     judged = it.judgement
-    standing = WORDS.get(judged.standing, str(judged.standing)) if it.role is Role.SOLVE else str(judged.standing)
+    standing = str(judged.standing)
+    if it.role is Role.SOLVE:
+        standing = "right" if judged.right else WORDS.get(judged.standing, standing)
     why = judged.reason.replace("_", " ")
     why = f"{why}: {judged.detail}" if judged.detail else why
     why = f" ({brief(why, 160)})" if why and why != standing else ""
