@@ -11,19 +11,20 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 import tiny_models
 from absolute_zero import cli
 from absolute_zero.disk import locked
 from absolute_zero.embedded.documents import document
 from absolute_zero.embedded.forward import losses
-from absolute_zero.embedded.held_out import HeldOut, read_held_out
+from absolute_zero.embedded.held_out import read_held_out
 from absolute_zero.embedded.pretrain import Settings, new_model, pretrain
 from absolute_zero.embedded.stream import Plan, batches
-from absolute_zero.embedded.tokenizer import load_tokenizer, train_tokenizer
+from absolute_zero.embedded.tokenizer import END, load_tokenizer, train_tokenizer
 from absolute_zero.evals.triplets import suite_files
-from absolute_zero.novelty import normal_form
 from absolute_zero.types import UserError
 
 TINY: dict[str, Any] = {
@@ -40,11 +41,10 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def begun(folder: Path, tokenizer: Path) -> Path:
-    """A folder for a run that need not train its tokenizer."""
-    folder.mkdir()
-    (folder / "tokenizer").symlink_to(tokenizer, target_is_directory=True)
-    return folder
+@pytest.fixture(autouse=True)
+def trained(monkeypatch: pytest.MonkeyPatch, tokenizer: Path) -> None:
+    """Runs take this one for the tokenizer that they would train, which takes a quarter of a minute."""
+    monkeypatch.setattr("absolute_zero.embedded.pretrain.train_tokenizer", lambda texts: load_tokenizer(tokenizer))  # pyright: ignore
 
 
 def quiet(line: str) -> None: ...
@@ -55,7 +55,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, tokenizer: Path) -> None:
-    whole, parts = begun(tmp_path / "whole", tokenizer), begun(tmp_path / "parts", tokenizer)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
     pretrain(whole, Settings(tokens=24_000, checkpoint_minutes=0, **TINY), say=quiet)
 
     class Stopped(Exception): ...
@@ -98,7 +98,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path, tokeniz
 
 
 def test_a_run_can_begin_with_a_finished_model(tmp_path: Path, tokenizer: Path) -> None:
-    finished = pretrain(begun(tmp_path / "first", tokenizer), Settings(tokens=4_000, **TINY), say=quiet)
+    finished = pretrain(tmp_path / "first", Settings(tokens=4_000, **TINY), say=quiet)
     second = tmp_path / "second"
     (second / "tokenizer").mkdir(parents=True)
     (second / "tokenizer" / "tokenizer.json").write_text("{}")  # left by a run that was stopped early
@@ -122,12 +122,32 @@ def test_a_run_can_begin_with_a_finished_model(tmp_path: Path, tokenizer: Path) 
     assert not (tmp_path / "third").exists()
 
 
+def test_what_an_attempt_left_before_its_first_checkpoint_is_made_anew(tmp_path: Path) -> None:
+    left = tmp_path / "tokenizer" / "tokenizer.json"
+    left.parent.mkdir()
+    left.write_text("{")
+    finished = pretrain(tmp_path, Settings(tokens=1_000, **TINY), say=quiet)
+    assert left.read_text() == (finished / "tokenizer.json").read_text()
+
+
+def test_a_full_disk_at_the_end_is_a_line_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError("No space left on device")
+
+    settings = Settings(tokens=1_000, **TINY)
+    with monkeypatch.context() as patch:
+        patch.setattr("transformers.LlamaForCausalLM.save_pretrained", full)
+        with pytest.raises(UserError, match="No space left on device: make room"):
+            pretrain(tmp_path, settings, say=quiet)
+    assert load_file(pretrain(tmp_path, settings, resume=True, say=quiet) / "model.safetensors")
+
+
 def test_a_folder_that_is_refused_stays_as_it_is(tmp_path: Path, tokenizer: Path) -> None:
     held = tmp_path / "held.jsonl"
     held.write_text(json.dumps({"program": "def f(x):\n    return x + 1"}))
     settings = Settings(tokens=2_000, held_out=(held,), **TINY)
     there = tmp_path / "there"
-    finished = pretrain(begun(there, tokenizer), settings, say=quiet)
+    finished = pretrain(there, settings, say=quiet)
     before = {path: path.read_bytes() for path in there.rglob("*") if path.is_file()}
     mine, other = ("bfloat16", "float32") if settings.precision() == torch.bfloat16 else ("float32", "bfloat16")
     for wrong, said in [
@@ -170,11 +190,75 @@ def test_workers_draw_the_same_documents(tokenizer: Path) -> None:
         expected = [next(alone) for _ in range(5)]
     with batches(plan, 1, workers=2) as stream:
         assert [next(stream) for _ in range(5)] == expected
-    for row in expected[0].rows:
-        assert len(row.tokens) == len(row.weights)
-        assert set(row.weights) <= {0.1, 0.0, 1.0}
-        assert row.weights[0] == 0.1
-        assert row.weights[-1] == 1.0
+
+
+def test_a_row_is_a_document_without_held_out_programs(tmp_path: Path, tokenizer: Path) -> None:
+    """Prompts count for a tenth, candidates that come to nothing for nothing, and all else in full."""
+    held = tmp_path / "held.jsonl"
+    programs = [document(3, number)[0].problem.program for number in range(40, 44)]
+    held.write_text("\n".join(json.dumps({"program": program}) for program in programs))
+    words = load_tokenizer(tokenizer)
+    plan = Plan(seed=3, batch=40, tokenizer=tokenizer / "tokenizer.json", prompt_weight=0.1, held_out=(held,))
+    with batches(plan, 1, workers=0) as stream:
+        batch = next(stream)
+    drawn = [document(3, number, read_held_out([held])) for number in range(40, 80)]
+    assert batch.dropped == sum(lost for _, lost in drawn) >= 4
+    wanted: list[tuple[str, list[float]]] = []
+    for one, _ in drawn:
+        weights = [0.1] * len(words.encode(one.prompt))
+        for piece in one.pieces:
+            weights += [1.0 if piece.learn else 0.0] * len(words.encode(piece.text))
+        wanted.append((one.prompt + one.response + END, [*weights, 1.0]))
+    assert sorted(wanted) == sorted((words.decode(row.tokens), row.weights) for row in batch.rows)
+    assert any(0.0 in weights for _, weights in wanted)
+    assert not [text for text, _ in wanted for program in programs if program in text]
+
+
+def test_a_step_by_hand(tmp_path: Path, tokenizer: Path) -> None:
+    """Rates rise over warmup and fall over decay, Muon's are five times AdamW's, gradients are cut to length 1, and
+    the loss is the cross-entropy of every token but the first, weighted over the whole batch."""
+    given = Settings(tokens=20_000, dtype="float32", learning_rate=0.01, warmup=0.1, decay=0.5, **TINY)
+    plan = Plan(given.seed, given.batch, tokenizer / "tokenizer.json", given.prompt_weight)
+    found: list[tuple[str, float, float]] = []
+
+    def note(optimiser: torch.optim.Optimizer, *_: object) -> None:
+        [group] = optimiser.param_groups
+        length = sum(float(weight.grad.square().sum()) for weight in group["params"])
+        found.append((type(optimiser).__name__, group["lr"], length))
+
+    hook = register_optimizer_step_pre_hook(note)
+    try:
+        pretrain(tmp_path / "moving", given, say=quiet)
+    finally:
+        hook.remove()
+    outer, inner = found[::2], found[1::2]
+    assert {name for name, *_ in outer} == {"AdamW"}
+    assert {name for name, *_ in inner} == {"Muon"}
+    with batches(plan, 0, workers=0) as stream:
+        done, rows = 0, [next(stream).rows for _ in outer]
+    for (_, rate, one), (_, larger, other), batch in zip(outer, inner, rows, strict=True):
+        progress = done / 20_000
+        assert rate == pytest.approx(0.01 * min(1, (progress + 1e-4) / 0.1, (1 - progress) / 0.5))
+        assert larger == pytest.approx(5 * rate)
+        assert one + other < 1.001
+        done += sum(len(row.tokens) for row in batch)
+    assert max(one + other for (*_, one), (*_, other) in zip(outer, inner, strict=True)) == pytest.approx(1, abs=1e-3)
+
+    still = tmp_path / "still"
+    pretrain(still, replace(given, learning_rate=0.0), say=quiet)
+    words = load_tokenizer(tokenizer)
+    model = new_model(len(words), given, words)
+    model.load_state_dict(weights(still))
+    expected: list[float] = []
+    for batch in rows[:20]:
+        total = worth = 0.0
+        for row in batch:
+            ids, counts = torch.tensor([row.tokens]), torch.tensor(row.weights[1:])
+            each = torch.nn.functional.cross_entropy(model(ids).logits[0, :-1], ids[0, 1:], reduction="none")
+            total, worth = total + float((each * counts).sum().detach()), worth + float(counts.sum())
+        expected.append(total / worth)
+    line = (still / "curve.csv").read_text().splitlines()[1].split(",")
+    assert float(line[3]) == pytest.approx(sum(expected) / 20, abs=1e-4)
 
 
 def test_workers_end_with_an_owner_that_was_killed(tokenizer: Path) -> None:
@@ -199,44 +283,6 @@ if __name__ == "__main__":
             os.kill(worker, signal.SIGKILL)
             raise
     assert owner.returncode == -signal.SIGKILL
-
-
-def test_held_out_files(tmp_path: Path) -> None:
-    programs = [document(3, number)[0].problem.program for number in range(40)]
-    file = tmp_path / "held.jsonl"
-    file.write_text("\n".join(json.dumps({"program": program}) for program in programs[:20]), encoding="utf-8")
-    held = read_held_out([file])
-    assert held is not None
-    normal = {normal_form(program) for program in programs[:20]}
-    for number in range(300):
-        program = document(4, number)[0].problem.program
-        assert held(program) == (normal_form(program) in normal)
-    for program in programs[:20]:
-        assert held(program)
-        assert held(normal_form(program).replace("$", "name")), "names and layout do not matter"
-    forms = list(map(normal_form, programs[:20]))
-    assert HeldOut(forms).digest == held.digest == HeldOut(reversed(forms)).digest
-    assert HeldOut(forms[1:]).digest != held.digest
-    assert read_held_out([]) is None
-    file.write_text("{}\n")
-    with pytest.raises(UserError, match=r"held\.jsonl:1: not a JSON object with a Python function"):
-        read_held_out([file])
-
-
-def test_the_programs_of_the_suites_are_held_out() -> None:
-    held = read_held_out(suite_files())
-    assert held is not None
-    programs = [json.loads(line)["program"] for file in suite_files() for line in file.read_text().splitlines()]
-    assert [program for program in programs if not held(program)] == []
-
-
-def test_held_out_shapes_are_seen_through_layout() -> None:
-    held = HeldOut([normal_form("def f(total):\n    y = (total + 1)\n    return (y, 2)")])
-    assert held("def f(x):\n    z = x + 1\n    return (z, 2)")
-    assert not held("def f(x):\n    z = x + 2\n    return (z, 2)")
-    text = HeldOut([normal_form("def f(total):\n    return f'{total + 1}: {total}'")])
-    assert text("def f(x):\n    return f'{x + 1}: {x}'")
-    assert not text("def f(x):\n    return f'{x + 2}: {x}'")
 
 
 @pytest.mark.parametrize(
@@ -269,7 +315,7 @@ def test_products_are_in_bfloat16_where_the_processor_has_it(
     monkeypatch.setattr("absolute_zero.embedded.pretrain.losses", seen)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {hardware: True})
     said: list[str] = []
-    pretrain(begun(tmp_path / "run", tokenizer), Settings(tokens=1_000, **TINY), say=said.append)
+    pretrain(tmp_path / "run", Settings(tokens=1_000, **TINY), say=said.append)
     assert asked == {used}
     assert str(used).removeprefix("torch.") in said[0]
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from absolute_zero.embedded.documents import document
 from absolute_zero.embedded.tokenizer import SIZE, load_tokenizer, train_tokenizer
+from absolute_zero.run import WEIGHTS
 from absolute_zero.text import TAGS
 
 
@@ -67,6 +68,12 @@ def test_it_is_small_and_the_same_again(tokenizer: Any) -> None:
     assert len(tokenizer) <= SIZE
     assert tokenizer.eos_token_id is not None
     assert tokenizer.pad_token_id is not None
+
+
+def test_the_package_has_the_one_that_the_recipe_makes() -> None:
+    documents = (document(1 << 32, number)[0] for number in range(4000))
+    made = train_tokenizer(one.prompt + one.response for one in documents)
+    assert made.get_vocab() == load_tokenizer(WEIGHTS).get_vocab()
 
 
 def test_pieces_of_a_response_join_in_tokens(tokenizer: Any) -> None:

@@ -13,6 +13,7 @@ Does not promise equal weights over different machines, nor anything of a budget
 # pyright: reportUnknownMemberType=false
 
 import math
+import os
 import pickle
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +36,7 @@ from absolute_zero.embedded.held_out import read_held_out
 from absolute_zero.embedded.stream import Batch, Plan, Row, batches
 from absolute_zero.embedded.tokenizer import END, load_tokenizer, train_tokenizer
 from absolute_zero.policy import hardware
-from absolute_zero.policy.folder import open_model
+from absolute_zero.policy.folder import open_model, saving
 from absolute_zero.policy.transformer import supported
 from absolute_zero.types import UserError
 
@@ -47,6 +48,7 @@ LAYOUT: Final = 2
 """Of what is in a checkpoint. Another one is not gone on with."""
 CURVE: Final = "curve.csv"
 MODEL: Final = "model"
+TOKENIZER: Final = "tokenizer"
 _COLUMNS: Final = ("step", "tokens", "seconds", "loss", "learning_rate", "dropped")
 
 
@@ -136,7 +138,7 @@ def pretrain(folder: Path, settings: Settings, *, resume: bool = False, say: Say
     Raises UserError, and leaves what is there as it is, where another process works in the folder, where there is a run
     already or (`resume`) none, a damaged one or one with other settings, and for a device or files that are not there.
     """
-    if resume and not (folder / CHECKPOINT).exists():
+    if resume and not os.path.exists(folder / CHECKPOINT):
         raise UserError(f"{folder} holds no run to go on with: leave --resume out, or name another folder")
     lasting = settings.lasting()
     start = None if settings.start is None else _opened(settings.start)
@@ -146,7 +148,9 @@ def pretrain(folder: Path, settings: Settings, *, resume: bool = False, say: Say
         kept = _kept(folder, lasting, resume)
         torch.set_num_threads(1)
         torch.manual_seed(settings.seed)
-        tokenizer = _tokenizer(folder, settings.seed, None if start is None else start[1])
+        if kept is None or not (folder / TOKENIZER / "tokenizer.json").exists():
+            _make_tokenizer(folder, settings.seed, None if start is None else start[1])
+        tokenizer = load_tokenizer(folder / TOKENIZER)
         model = new_model(len(tokenizer), settings, tokenizer) if start is None else start[0]
         run = _Run(folder, settings, lasting, model.to(settings.device), say)
         if kept is None:
@@ -181,7 +185,7 @@ def _kept(folder: Path, lasting: Mapping[str, str], resume: bool) -> Any:
 def _train(folder: Path, settings: Settings, run: "_Run", tokenizer: Any, say: Say) -> Path:
     """From where the run stands to the finished model."""
     model = run.model
-    plan = Plan(settings.seed, settings.batch, folder / "tokenizer" / "tokenizer.json", settings.prompt_weight,
+    plan = Plan(settings.seed, settings.batch, folder / TOKENIZER / "tokenizer.json", settings.prompt_weight,
                 settings.held_out)  # fmt: skip
     size = sum(parameter.numel() for parameter in model.parameters())
     say(f"{size:,} parameters, {len(tokenizer)} tokens, {run.lasting['dtype']}, from step {run.state.step}")
@@ -190,7 +194,7 @@ def _train(folder: Path, settings: Settings, run: "_Run", tokenizer: Any, say: S
             run.step(next(stream))
     run.save()
     finished = folder / MODEL
-    with explained(finished):
+    with explained(finished), saving():
         model.to(torch.bfloat16).save_pretrained(finished)
         tokenizer.save_pretrained(finished)
     say(f"done: {run.state.tokens:,} tokens in {run.state.seconds / 60:.1f} minutes; {finished}")
@@ -205,16 +209,14 @@ def _opened(start: Path) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def _tokenizer(folder: Path, seed: int, given: Any) -> Any:
-    """The given one; or the folder's own, trained on a stream of its own where there is none yet."""
-    place = folder / "tokenizer"
-    if given is not None:
-        given.save_pretrained(place)
-    elif not (place / "tokenizer.json").exists():
+def _make_tokenizer(folder: Path, seed: int, given: Any) -> None:
+    """Save the given one, or one that is trained on a stream of its own, in the place of what an attempt that was
+    stopped before its first checkpoint may have left."""
+    if given is None:
         stream = documents(seed + (1 << 32))
-        texts = (one.prompt + one.response for one in islice(stream, 4000))
-        train_tokenizer(texts).save_pretrained(place)
-    return load_tokenizer(place)
+        given = train_tokenizer(one.prompt + one.response for one in islice(stream, 4000))
+    with explained(folder):
+        given.save_pretrained(folder / TOKENIZER)
 
 
 def new_model(vocabulary: int, settings: Settings, tokenizer: Any) -> Any:
