@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 import tiny_models
+from absolute_zero.chance import Chance
 from absolute_zero.policy import generic, shared
 from absolute_zero.policy.batches import Item
 from absolute_zero.policy.learner import Learner
 from absolute_zero.policy.local import LocalPolicy
-from absolute_zero.types import Sample, UserError
+from absolute_zero.types import Sample, Sampling, UserError
 from local_policies import config, policy, samples_of
 
 EVERY = pytest.mark.parametrize("name", tiny_models.CONFIGS)
@@ -130,6 +131,29 @@ def test_old_log_probabilities_are_those_before_the_first_update() -> None:
     assert measured["mismatch_max"] == pytest.approx(1.0, abs=1e-4)  # old against sampler: still the same weights
     once = policy(update={"epochs": 1, "learning_rate": 0.01})
     assert once.update(samples)["ratio_max"] == 1.0
+
+
+def test_log_probabilities_are_those_at_the_temperature_of_sampling() -> None:
+    made = policy(sampling={"temperature": 0.6})
+    chances = [Chance(number) for number in range(3)]
+    rows = made.sample(("a b", "c", "hello <think>"), 2, Sampling(max_tokens=12, temperature=0.6), chances)
+    samples = [Sample("a b", completion, advantage=1.0) for completion in rows[0]]
+    assert made.update(samples)["mismatch_max"] == pytest.approx(1.0, abs=1e-4)
+    assert policy().update(samples)["mismatch"] != pytest.approx(1.0, abs=1e-2)
+
+
+def test_gradients_are_cut_and_weights_decay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By AdamW, decay takes rate * decay of each weight, whatever the gradient."""
+    samples = samples_of(policy())
+    assert gradient(monkeypatch, policy(update={"grad_clip": 1e9}), samples)[1].norm() > 0.01
+    cut = gradient(monkeypatch, policy(update={"grad_clip": 0.01}), samples)[1]
+    assert cut.norm().item() == pytest.approx(0.01, rel=1e-3)
+    before = [weight.detach().clone() for weight in policy().model.parameters()]
+    plain, decayed = (policy(update={"learning_rate": 0.01, "weight_decay": decay}) for decay in (0.0, 0.5))
+    for made in (plain, decayed):
+        made.update(samples)
+    for first, one, other in zip(before, plain.model.parameters(), decayed.model.parameters(), strict=True):
+        torch.testing.assert_close(one - other, 0.01 * 0.5 * first, rtol=1e-3, atol=1e-7)
 
 
 def test_the_reference_is_where_the_run_began(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Marks and intervals: hand-computed numbers, the pairing of differences, and suites that are read and answered."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,9 @@ from absolute_zero.chance import Chance
 from absolute_zero.evals.statistics import Interval, Marks, difference, interval, pass_at, table
 from absolute_zero.evals.triplets import evaluate, family_of, read_suite, suites, write_suite
 from absolute_zero.executor import Sandbox
-from absolute_zero.policy.scripted import Apprentice
-from absolute_zero.types import Job, Kind, Problem, Sampling, UserError
-from worlds import says, settings, watched, world
+from absolute_zero.policy.scripted import Apprentice, Scripted
+from absolute_zero.types import Completion, Job, Kind, Problem, Sampling, UserError
+from worlds import Watched, says, settings, watched, world
 
 LINE = "def f(x):\n    return x * 3 + 4"
 SUITE = [
@@ -67,6 +67,12 @@ def test_intervals_cover_and_shrink_with_more_tasks() -> None:
     assert many.high == pytest.approx(0.5 + 1.96 * 0.0158, abs=0.006)
     assert math.isnan(interval([]).value)
     assert math.isnan(interval([alone([1.0]), []]).low)
+
+
+def test_intervals_are_of_95_percent() -> None:
+    """Of 1,001 values evenly from 0 to 1: their deviation is 0.2890, the error of their mean 0.2890 / sqrt(1,001)."""
+    found = interval([alone([value / 1000 for value in range(1001)])])
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 0.2890 / math.sqrt(1001), rel=0.04)
 
 
 def test_tasks_of_one_family_are_one_observation() -> None:
@@ -174,3 +180,25 @@ def test_marks_of_who_knows_who_guesses_and_who_is_lost(sandbox: Sandbox, tmp_pa
     assert [(m.right, m.tries, m.greedy) for m in marks(sandbox, tmp_path, None)] == [(0, 8, False)] * 3
     lost = marks(sandbox, tmp_path, able, fails=True)
     assert [(m.right, m.tries, m.greedy) for m in lost] == [(8, 8, True), (0, 0, None), (0, 0, None)]
+
+
+def test_what_evaluation_asks_for_and_what_it_keeps(sandbox: Sandbox, tmp_path: Path) -> None:
+    asked: list[tuple[int, float, float]] = []
+
+    class Asked(Watched):
+        def sample(
+            self, prompts: Sequence[str], tries: int, sampling: Sampling, chances: Sequence[Chance]
+        ) -> list[list[Completion]]:
+            """The first prompt is too long for it."""
+            asked.append((tries, sampling.temperature, sampling.top_p))
+            return [[Completion("", (), (), cut=True)] * tries, *super().sample(prompts, tries, sampling, chances)[1:]]
+
+    able = Apprentice()
+    able.state = dict.fromkeys(able.state, 50.0)
+    write_suite(tmp_path / "suite.jsonl", SUITE)
+    seen = Asked(Scripted(able), sandbox)
+    how = Sampling(temperature=0.8, top_p=0.9)
+    found = evaluate(world(seen, settings()), read_suite(tmp_path / "suite.jsonl"), how, Chance(0))
+    assert asked == [(8, 0.8, 0.9), (1, 0.0, 1.0)]
+    assert [(m.right, m.tries, m.greedy) for m in found] == [(0, 8, False), (8, 8, True), (8, 8, True)]
+    assert [m.family for m in found] == [family_of(LINE)] * 3
