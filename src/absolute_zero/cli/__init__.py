@@ -197,7 +197,7 @@ def execute(
         typer.Option("--input", metavar="ARGUMENTS", help="Arguments of f, as literals: '1, 2'. Repeatable."),
     ],
     deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Run twice, in interpreters that differ on purpose.")
+        bool, typer.Option("--deterministic", help="Run again, in interpreters that differ on purpose.")
     ] = False,
     cpu_seconds: Annotated[float, typer.Option(help="Processor time for each input, 0.01 to 3600.")] = 1.0,
     memory_mb: Annotated[int, typer.Option(min=1, max=1 << 20, help="Memory for each input, in MiB.")] = 256,
@@ -238,7 +238,8 @@ def evaluate(
     settings: _Settings = None,
     recipe: _Recipe = None,
     data: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="JSONL of tasks, or CRUXEval, instead. Repeatable.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Tasks instead of the package's: JSONL, or CRUXEval's. Repeatable."),
     ] = None,
     tasks: Annotated[int, typer.Option(min=1, help="At most so many tasks per kind and suite.")] = 1_000_000,
     temperature: Annotated[
@@ -246,7 +247,7 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Measure a model on held-out tasks: greedy, pass@1 and pass@8, with 95 % intervals over tasks."""
+    """Measure a model on held-out tasks: greedy, pass@1 and pass@8, with 95 % intervals over families of programs."""
     from absolute_zero.cli.measuring import measure
 
     measure(model, settings or (), recipe, data or (), tasks, temperature or (1.0,), as_json)
@@ -319,9 +320,9 @@ def pretrain(
     held_out: Annotated[
         list[Path] | None, typer.Option(help="JSONL file of programs to leave out, beside the suites. Repeatable.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from its checkpoint; give the rest as then.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from its checkpoint; give the same options.")] = False,
 ) -> None:
-    """Train the embedded model from nothing but its grammar."""
+    """Train the embedded model from nothing but its grammar, for --tokens or for --minutes."""
     # Before torch is imported: threads that wait must not spin on cores that others need.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -80,7 +80,7 @@ class Screen:
         """The table before and after, and what it says in a line."""
         self.close()
         table = Table("held-out, %", "drawn", "before", "after", "gain [95 %]", box=None, pad_edge=False)
-        drawn = {"t1": "T=1", "greedy": "greedy", "pass8": "best of 8"}
+        drawn = {"t1": "T=1", "greedy": "greedy", "pass8": "pass@8"}
         for name, metrics in result["difference"].items():
             for metric, change in metrics.items():
                 if change[0] is not None:

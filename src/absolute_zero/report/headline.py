@@ -19,7 +19,7 @@ from absolute_zero.types import Kind
 METRICS: Final = {
     "t1": "one try, temperature 1",
     "greedy": "one try, greedy",
-    "pass8": "best of 8 tries",
+    "pass8": "pass@8: one of eight tries",
 }
 """The metrics of `result.json`, and what they are."""
 ROWS: Final = {**{str(kind): str(kind) for kind in Kind}, "mean": "mean", "ood_mean": "o.o.d. mean"}
@@ -185,8 +185,9 @@ def _table(rows: list[str], before: Side, after: Side, change: Side) -> Markup:
     head = ["", *(["before, %", "after, %", "difference, points"] * len(METRICS))]
     over: list[tuple[Part, int]] = [("", 1), *((tag("b", meaning), 3) for meaning in METRICS.values())]
     note = (
-        "Held-out tasks answered right, with 95 % intervals (bootstrap over tasks; differences are paired by task)."
-        " A difference in bold has an interval without 0. o.o.d.: a second set, out of the distribution of the first."
+        "Held-out tasks answered right, with 95 % intervals (bootstrap over families of programs; differences are"
+        " paired by task). A difference in bold has an interval without 0. o.o.d.: a second set, out of the"
+        " distribution of the first."
     )
     return join((table(head, lines, "marks", over), tag("p", note, class_="note")))
 

@@ -49,7 +49,7 @@ def funnel(figures: Figures, scale: str) -> Markup:
         picture = stack(figures.bins, _layers(figures, kind), f"{kind}: proposals by what was said of them")
         stacked.append(figure(f"{kind}: accepted, and why not", picture, f"k-{kind}"))
     words = note(
-        "Above: of 100 proposals, how many had a form that could be read, ran to the same value twice (valid), and were"
+        "Above: of 100 proposals, how many had a form that could be read, ran to the same value again (valid), and were"
         " accepted as new and depending on their input. Validity should not fall. Below: every proposal, by what it"
         " came to. In the colour of its kind: accepted. Sand: refused by the gate for what the proposer could not see,",
         f" worth {_worth(scale, Standing.UNPAID)}. Purple: failed where it could have known better,",
