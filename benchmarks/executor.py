@@ -195,7 +195,7 @@ def throughput(rounds: int, programs: int) -> Iterator[dict[str, object]]:
     pairs = list(zip(one, ten, weak, fresh, strict=True))
     yield row("isolated programs, trivial", rate, [1 / cpu for cpu, _ in one], "> 500")
     yield row("isolated programs, real-looking", rate, [1 / cpu for cpu, _ in real])
-    yield row("isolated programs, trivial, run in A and B", rate, [1 / cpu for cpu, _ in twice])
+    yield row("isolated programs, trivial, four runs", rate, [1 / cpu for cpu, _ in twice])
     yield row("rlimits-only programs, trivial", rate, [1 / cpu for cpu, _ in weak])
     yield row("inputs, 10 per program", rate, [10 / cpu for cpu, _ in ten])
     yield row("10 inputs / 1 input", ratio, [many[0] / single[0] for single, many, _, _ in pairs], "<= 1.25")
