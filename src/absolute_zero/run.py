@@ -90,7 +90,7 @@ class Run:
             if python is None:
                 store.set_run("python", PYTHON)
             elif python != PYTHON:  # what a program gives may differ: its tasks were made by the other
-                raise UserError(f"{folder} was begun on Python {python}, and this is {PYTHON}: go on with the former")
+                raise UserError(f"{folder} was played on Python {python}, and this is {PYTHON}: go on with the former")
             return cls(folder, cfg, store, never, stack.pop_all())
 
     def __enter__(self) -> Self:

@@ -94,7 +94,7 @@ def answer_of(prompt: str, completion: Completion) -> str | Judgement:
 
 
 def gate(number: int, drafts: Sequence[Draft], world: World, buffer: Buffer) -> list[Ruling]:
-    """Each draft as an accepted task, or why not: does it run, twice alike; does its input matter; is it new?"""
+    """Each draft as an accepted task, or why not: does it run, always alike; does its input matter; is it new?"""
     outcomes = iter(world.executor.run([draft.read.job for draft in drafts if isinstance(draft.read, Proposal)]))
     minted: list[tuple[Problem | Judgement, bool]] = []
     probing: list[Job] = []

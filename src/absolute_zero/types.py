@@ -56,7 +56,7 @@ class Job:
     inputs: tuple[str, ...]
     """Texts of argument lists, for example `"1, 'a'"` or `"x=[1, 2]"`; literals only (`absolute_zero.values`)."""
     deterministic: bool = False
-    """Run again in an interpreter that differs on purpose, and demand an equal value."""
+    """Run again in three interpreters that differ on purpose, and demand equal values."""
     cpu_seconds: float = 1.0
     """Processor time, in seconds, as the kernel counts it: a busy machine punishes nobody."""
     memory_mb: int = 256
@@ -304,7 +304,7 @@ class Ruling:
     draft: Draft
     made: Entry | Judgement
     valid: bool
-    """It ran, the same way twice, to a value: before any question of novelty."""
+    """It ran to the same value in every interpreter: before any question of novelty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,11 +177,24 @@ def test_a_sandbox_that_can_start_no_process_any_more_says_so(
         for pid in sandbox.pids():
             os.kill(pid, signal.SIGKILL)
         monkeypatch.setattr(sys, "executable", "/no/such/python")
-        with pytest.raises(SandboxError, match=r"runs nothing any more: cannot start /no/such/python: .*No such file"):
-            sandbox.run([job, job])
+        fails = Job("def f(x):\n    return x // 0", ("1",))
+        with pytest.raises(SandboxError, match=r"needs any more: cannot start /no/such/python: .*No such file"):
+            sandbox.run([job, fails, job])
         assert sandbox.run([]) == []
         monkeypatch.undo()
         assert sandbox.run([job])[0].ok
+
+
+def test_only_what_needs_the_process_that_does_not_start_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sandbox(workers=1) as sandbox:
+        plain, checked = Job(INCREMENT, ("1",)), Job(INCREMENT, ("1",), deterministic=True)
+        assert sandbox.run([plain])[0].ok
+        monkeypatch.setattr(sys, "executable", "/no/such/python")  # what checks has not been started yet
+        with pytest.raises(SandboxError, match="cannot start"):
+            sandbox.run([checked, Job("def f(x):\n    return x // 0", ("1",), deterministic=True)])
+        assert sandbox.run([plain])[0].ok
+        monkeypatch.undo()
+        assert sandbox.run([checked])[0].ok
 
 
 def test_a_recycled_zygote_goes_on(sandbox: Sandbox) -> None:

@@ -43,12 +43,19 @@ def test_other_tasks_than_at_first_are_no_gain(tmp_path: Path) -> None:
     with Run.begin(toy(), tmp_path) as run:
         keep(run, "held_out", 0, 2, 0)
         keep(run, "ood", 0, 1, 1)
-    with pytest.raises(UserError, match=r"2 tasks before training, 3 now: put evals.tasks in .*config.json back"):
+    with pytest.raises(UserError, match=r"2 tasks of held_out .* not these 3: put evals.tasks and kinds in .*config"):
         go_on(str(run.folder))
+    with Run.resume(run.folder) as run:
+        assert run.store.last_step() is None  # before anything is computed
     cfg = json.loads((run.folder / CONFIG).read_text())
     (run.folder / CONFIG).write_text(json.dumps({**cfg, "evals": {**cfg["evals"], "tasks": 0}}))
     assert go_on(str(run.folder)) == 0
     assert json.loads((run.folder / "result.json").read_text())["difference"]["mean"]["t1"] == [None, None, None]
+    with Run.resume(run.folder) as run:
+        keep(run, "held_out", 2, 1, 1, 1)
+        result: dict[str, Any] = result_of(run, "weak")
+    assert result["difference"]["mean"]["t1"] == [None, None, None]
+    assert result["after"]["mean"]["t1"][0] == 1 / 8
 
 
 def test_a_short_seeding_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

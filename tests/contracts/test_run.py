@@ -99,7 +99,7 @@ def test_a_run_stays_with_its_python(tmp_path: Path) -> None:
     with Run.begin(CFG, tmp_path) as run:
         assert run.store.run("python") == f"{sys.version_info[0]}.{sys.version_info[1]}"
         run.store.set_run("python", "3.10")
-    with pytest.raises(UserError, match=r"was begun on Python 3\.10, and this is 3\.\d+: go on with the former"):
+    with pytest.raises(UserError, match=r"was played on Python 3\.10, and this is 3\.\d+: go on with the former"):
         Run.resume(run.folder)
 
 

@@ -139,6 +139,11 @@ def test_a_full_disk_at_the_end_is_a_line_and_loses_nothing(tmp_path: Path, monk
         patch.setattr("transformers.LlamaForCausalLM.save_pretrained", full)
         with pytest.raises(UserError, match="No space left on device: make room"):
             pretrain(tmp_path, settings, say=quiet)
+    (tmp_path / "model").mkdir(exist_ok=True)
+    (tmp_path / "model" / "tokenizer.json").symlink_to("/dev/full")
+    with pytest.raises(UserError, match=r"No space left on device.*: make room"):
+        pretrain(tmp_path, settings, resume=True, say=quiet)
+    (tmp_path / "model" / "tokenizer.json").unlink()
     assert load_file(pretrain(tmp_path, settings, resume=True, say=quiet) / "model.safetensors")
 
 

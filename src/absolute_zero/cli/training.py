@@ -116,12 +116,12 @@ def _measure(run: Run, world: World, screen: Screen, step: int, stop: Stop) -> N
         return
     for name, entries in suites(run.cfg.evals.tasks).items():
         key = f"marks {name} {step}"
+        before = [mark.kind for mark in marks_of(run.store, name, 0)]
+        now = [entry.problem.kind for entry in entries if entry.problem.kind in world.tasks]
+        if before and before != now:
+            wrong = f"{len(before)} tasks of {name} were measured before training, and not these {len(now)}"
+            raise UserError(f"{wrong}: put evals.tasks and kinds in {run.folder / CONFIG} back to what they were")
         if run.store.run(key) is None and not stop:
-            before = [mark.kind for mark in marks_of(run.store, name, 0)]
-            now = [entry.problem.kind for entry in entries if entry.problem.kind in world.tasks]
-            if before and before != now:
-                counts = f"{len(before)} tasks before training, {len(now)} now"
-                raise UserError(f"{name}: {counts}: put evals.tasks in {run.folder / CONFIG} back to what it was")
             screen.say(f"measuring on {len(entries)} held-out tasks ({name})")
             # The same draws before and after: what differs is the model.
             how = replace(run.cfg.sampling.drawing, temperature=1.0)
@@ -141,8 +141,6 @@ def result_of(run: Run, level: str) -> dict[str, object]:
     cfg = run.cfg
     names = ("held_out", "ood")
     before, after = ({name: marks_of(run.store, name, step) for name in names} for step in (0, cfg.steps))
-    nothing: list[Marks] = []
-    both = {name: (before[name], after[name]) if before[name] and after[name] else (nothing, nothing) for name in names}
     clocks = run.store.clocks()
     total: dict[str, float] = {}
     for _, name, value in clocks:
@@ -150,7 +148,7 @@ def result_of(run: Run, level: str) -> dict[str, object]:
     return {
         "before": _columns(table(before["held_out"]), table(before["ood"])),
         "after": _columns(table(after["held_out"]), table(after["ood"])),
-        "difference": _columns(difference(*both["held_out"]), difference(*both["ood"])),
+        "difference": _columns(*(_gain(before[name], after[name]) for name in names)),
         "steps": cfg.steps,
         "seconds": round(total.get("seconds", 0.0), 1),
         "sampled_tokens": int(total.get("tokens/sampled", 0)),
@@ -159,6 +157,12 @@ def result_of(run: Run, level: str) -> dict[str, object]:
         "commit": run.store.run("commit") or None,
         "seed": cfg.seed,
     }
+
+
+def _gain(before: Sequence[Marks], after: Sequence[Marks]) -> dict[str, dict[str, Interval]]:
+    """What changed; of nothing, where not the same tasks were measured twice."""
+    same = [mark.kind for mark in before] == [mark.kind for mark in after]
+    return difference(before, after) if same else difference((), ())
 
 
 def _columns(

@@ -215,7 +215,7 @@ def _make_tokenizer(folder: Path, seed: int, given: Any) -> None:
     if given is None:
         stream = documents(seed + (1 << 32))
         given = train_tokenizer(one.prompt + one.response for one in islice(stream, 4000))
-    with explained(folder):
+    with explained(folder), saving():
         given.save_pretrained(folder / TOKENIZER)
 
 

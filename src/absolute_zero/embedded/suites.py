@@ -1,7 +1,7 @@
 """The two held-out suites, made anew: `python -m absolute_zero.embedded.suites FOLDER`.
 
 `held_out` is drawn from the pretraining grammar by a stream of its own, `ood` from families that the grammar cannot
-write. Both pass through the gate of training: every program runs, twice alike, reads its input, and is not constant on
+write. Both pass through the gate of training: every program runs, always alike, reads its input, and is not constant on
 its probes; no program and no behaviour occurs twice within a kind. A pure function of the grammar and the sandbox's
 Python: the files in the package are what this writes.
 """

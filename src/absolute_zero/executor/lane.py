@@ -18,10 +18,11 @@ from pathlib import Path
 from absolute_zero import values
 from absolute_zero.executor import protocol
 from absolute_zero.executor.canaries import Proof, level_of, prove
-from absolute_zero.types import Job, Outcome, Result, Verdict
+from absolute_zero.types import Job, Outcome, Result, SandboxError, Verdict
 
 SEEDS = {"A": 1, "B": 2, "C": 3, "D": 4}
-"""Hash seed, clock, chance and layout of each zygote: fixed, so that verdicts are the same in every run."""
+"""Hash seed, clock and chance of each zygote: fixed, so that verdicts are the same in every run. Addresses are drawn by
+the system, each time."""
 OTHERS = ("B", "C", "D")
 """Those that only check what has to be deterministic."""
 FULL = "+"
@@ -134,8 +135,8 @@ class Lane:
     ) -> None:
         self.start, self.level, self.recycle_after = start, level, recycle_after
         self.zygotes: dict[str, ZygoteProcess] = {}
-        self.failure = ""
-        """Why the last attempt to start a zygote failed; empty once one has started."""
+        self.failing = ""
+        """The zygote that could not be started when it was last needed."""
 
     def adopt(self, name: str, zygote: ZygoteProcess) -> None:
         """Take over a zygote that has proven itself."""
@@ -154,7 +155,7 @@ class Lane:
                 held.close()
                 broken = [f"{proof.name} ({proof.detail})" for proof in proofs if not proof.held]
                 raise StartFailure(f"a new sandbox process does not hold level {self.level}: {', '.join(broken)}")
-            self.zygotes[name], self.failure = held, ""
+            self.zygotes[name] = held
         return held
 
     def start_others(self) -> None:
@@ -175,13 +176,20 @@ class Lane:
             self.drop(name)
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """Outcomes in order. Never raises for what a program does or for a zygote that dies."""
+        """Outcomes in order. Never raises for what a program does or for a zygote that dies; raises SandboxError where
+        one could not be started anew, and cannot after all else was done."""
+        self.failing = ""
         answers = self.ask("A", [_order(job, job.inputs) for job in jobs])
         results = [_translated(job, reports) for job, reports in zip(jobs, answers, strict=True)]
         if any(job.deterministic for job in jobs):
             self.start_others()
         for name in OTHERS:
             self.repeat(name, jobs, results)
+        if self.failing:
+            try:
+                self.zygote(self.failing)
+            except StartFailure as failure:
+                raise SandboxError(f"the sandbox cannot start a process that it needs any more: {failure}") from failure
         return [Outcome(tuple(of_job)) for of_job in results]
 
     def repeat(self, name: str, jobs: Sequence[Job], results: list[list[Result]]) -> None:
@@ -224,7 +232,7 @@ class Lane:
         except (protocol.Broken, StartFailure) as failure:
             self.drop(name)
             if isinstance(failure, StartFailure):
-                self.failure = str(failure)
+                self.failing = name
             return [(protocol.INFRASTRUCTURE, "", "", 0.0)] * len(order.inputs)
 
 

@@ -154,7 +154,7 @@ class Sandbox:
         """Run jobs; outcomes in the same order.
 
         Raises TypeError and ValueError for jobs that make no sense, and SandboxError when closed, in a forked
-        process, or when nothing could be run because no process starts any more; nothing for what the programs do.
+        process, or when a process that is needed does not start any more; nothing for what the programs do.
         """
         jobs = list(jobs)
         for job in jobs:
@@ -175,9 +175,6 @@ class Sandbox:
         finally:  # interrupted: what has not begun need not
             for batch in batches:
                 batch.done.cancel()
-        verdicts = {result.verdict for of_job in results for result in of_job}
-        if verdicts == {Verdict.INFRASTRUCTURE} and (failures := [one.failure for one in self._lanes if one.failure]):
-            raise SandboxError(f"the sandbox runs nothing any more: {failures[0]}")
         return [Outcome(tuple(of_job)) for of_job in results]
 
     def pids(self) -> list[int]:

@@ -1,7 +1,7 @@
 """The world as a program in the sandbox sees it: its clocks, its chance, its modules, its standard output.
 
-Two zygotes differ here on purpose, so that a program whose answer depends on the time, on chance, on its
-process id or on where its objects lie gives two answers. None of this is protection: a hostile program can
+Zygotes differ here on purpose, so that a program whose answer depends on the time, on chance, on its process
+id or on where its objects lie gives several answers. None of this is protection: a hostile program can
 undo all of it, in its own process, and gains nothing.
 
 Modules are served from memory, because the file system is gone. Those written in Python lie as marshalled

@@ -74,8 +74,10 @@ def saving() -> Generator[None]:
     try:
         with _quietly():
             yield
-    except SafetensorError as error:
-        raise OSError(str(error)) from error
+    except Exception as error:
+        if type(error) in (SafetensorError, Exception):  # the plain one is what tokenizers raises
+            raise OSError(str(error)) from error
+        raise
 
 
 def _model(path: str | Path) -> Any:
@@ -96,7 +98,7 @@ def open_model(path: str | Path) -> tuple[Any, Any]:
     beside = place.parent.name and os.path.isdir(place.parent)  # pathlib's own raises where a folder may not be entered
     local = isinstance(path, Path) or not HUB_NAME.fullmatch(path) or beside
     if local and not os.path.isdir(place):
-        raise UserError(f"cannot open the model {str(path)!r}: there is no such folder")
+        raise UserError(f"cannot open the model {str(path)!r}: there is no such folder, or it may not be entered")
     with _readable(path):
         return _model(path), AutoTokenizer.from_pretrained(path)
 

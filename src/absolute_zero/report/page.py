@@ -30,7 +30,7 @@ CONFIG, RESULT, REPORT = "config.json", "result.json", "report.html"
 def write_report(folder: Path) -> Path:
     """Make `report.html` of the run in a folder, also while it runs, and give its path."""
     if not os.path.isdir(folder):
-        raise UserError(f"{folder} is no run folder: name one, such as runs/latest")
+        raise UserError(f"{folder} is no run folder, or may not be entered: name one, such as runs/latest")
     with Store.read(folder / DATABASE) as store:
         page = render(store, folder)
     path = folder / REPORT
