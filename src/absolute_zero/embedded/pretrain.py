@@ -33,6 +33,7 @@ from absolute_zero.disk import explained, locked, write
 from absolute_zero.embedded.documents import documents
 from absolute_zero.embedded.forward import losses
 from absolute_zero.embedded.held_out import read_held_out
+from absolute_zero.embedded.muon import Muon
 from absolute_zero.embedded.stream import Batch, Plan, Row, batches
 from absolute_zero.embedded.tokenizer import END, load_tokenizer, train_tokenizer
 from absolute_zero.policy import hardware
@@ -68,8 +69,7 @@ class Settings:
     """Processes that draw documents; 0 draws them in between."""
     device: str = "cpu"
     dtype: str = "auto"
-    """Precision of the model's matrix products: float32, bfloat16, or `auto`: bfloat16 where the hardware does it well.
-    Muon's own are in bfloat16, whatever is asked."""
+    """Precision of matrix products: float32, bfloat16, or `auto`: bfloat16 where the hardware does it well."""
     hidden: int = 192
     layers: int = 6
     feed: int = 512
@@ -272,8 +272,7 @@ class _Run:
         # One for each layer, so that lanes can share them: orthogonalising is a good part of a step.
         self.optimisers: list[tuple[torch.optim.Optimizer, float]] = [
             (torch.optim.AdamW(outer, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0, fused=True), settings.learning_rate),
-            *((torch.optim.Muon(weights, lr=0.0, weight_decay=0.02), settings.learning_rate * settings.muon)
-              for weights in inner),
+            *((Muon(weights, 0.0, 0.02, self.dtype), settings.learning_rate * settings.muon) for weights in inner),
         ]  # fmt: skip
 
     def progress(self) -> float:
