@@ -182,7 +182,7 @@ def throughput(rounds: int, programs: int) -> Iterator[dict[str, object]]:
         yield {"name": "isolation level", "level": ours.level}
         bare = stack.enter_context(Sandbox(workers=1, level="weak", minimum_level="weak", recycle_after=None))
         few = max(5, programs // 20)
-        one, ten, weak, real, twice, fresh = in_turns(
+        one, ten, weak, real, checked, fresh = in_turns(
             rounds,
             lambda: spent(ours, jobs_of([TRIVIAL], programs)),
             lambda: spent(ours, jobs_of([TRIVIAL], programs, inputs=10)),
@@ -195,7 +195,7 @@ def throughput(rounds: int, programs: int) -> Iterator[dict[str, object]]:
     pairs = list(zip(one, ten, weak, fresh, strict=True))
     yield row("isolated programs, trivial", rate, [1 / cpu for cpu, _ in one], "> 500")
     yield row("isolated programs, real-looking", rate, [1 / cpu for cpu, _ in real])
-    yield row("isolated programs, trivial, four runs", rate, [1 / cpu for cpu, _ in twice])
+    yield row("isolated programs, trivial, four runs", rate, [1 / cpu for cpu, _ in checked])
     yield row("rlimits-only programs, trivial", rate, [1 / cpu for cpu, _ in weak])
     yield row("inputs, 10 per program", rate, [10 / cpu for cpu, _ in ten])
     yield row("10 inputs / 1 input", ratio, [many[0] / single[0] for single, many, _, _ in pairs], "<= 1.25")
@@ -267,8 +267,8 @@ def soak_job(i: int, chance: random.Random) -> tuple[Job, str]:
     if chance.random() < 0.02:
         return Job(program=chance.choice(HOSTILE), inputs=(str(i),), cpu_seconds=0.2), ""
     program, given, answer = chance.choice(HONEST)
-    twice = chance.random() < 0.1  # in the other zygotes too: they must not leak either
-    return Job(program=program.format(i=i), inputs=(given.format(i=i),), deterministic=twice), answer(i)
+    checked = chance.random() < 0.1  # in the other zygotes too: they must not leak either
+    return Job(program=program.format(i=i), inputs=(given.format(i=i),), deterministic=checked), answer(i)
 
 
 def soak_child(count: int) -> None:

@@ -8,9 +8,8 @@
 
 Promises: whatever is killed when, `resume` finds a whole checkpoint and a store that ends with it, and the run goes on
 as if nothing had happened. A checkpoint is written aside, synced with its folder, renamed, and named with its digest
-in the transaction of its step. Never writes into a folder that another process works in,
-or on another version of Python, whose programs may give other values. Knows nothing of signals or
-screens. Floor 5.
+in the transaction of its step. Never writes into a folder that another process works in, or goes on with a run of
+another version of Python, whose programs may give other values. Knows nothing of signals or screens. Floor 5.
 """
 
 import os
@@ -44,6 +43,7 @@ EMBEDDED, SCRIPTED = "embedded", "scripted"
 WEIGHTS: Final = Path(str(files("absolute_zero"))) / "embedded" / "weights"
 """The model in the package, a Hugging Face folder."""
 PYTHON: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
+"""What the sandbox runs: the interpreter of this process."""
 KEPT: Final = 2
 """Checkpoints that stay: the newest, and the one before in case the newest is damaged."""
 

@@ -79,7 +79,8 @@ class Stop:
 
 def _play(run: Run, world: World) -> int:
     stop, cfg = Stop(), run.cfg
-    level = world.executor.level if isinstance(world.executor, Sandbox) else "unknown"
+    assert isinstance(world.executor, Sandbox)  # `world_of` makes no other
+    level = world.executor.level
     with Screen(cfg, run.folder, level) as screen, stop.listening(screen):
         if run.store.note:
             screen.say(run.store.note)

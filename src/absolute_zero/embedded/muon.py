@@ -1,7 +1,7 @@
 """Muon (Jordan et al., 2024): momentum of a matrix, with all its singular values brought near 1.
 
 The numbers of `torch.optim.Muon`, but in the precision that the products of the run have. That one's are in bfloat16
-always, which a CPU without such instructions emulates: an eighth of a step of pretraining there, for a thirtieth.
+always, which a CPU without such instructions emulates, in three to four times the time (docs/log.md).
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
@@ -30,15 +30,14 @@ class Muon(torch.optim.Optimizer):
         """Move every weight that has a gradient."""
         for group in self.param_groups:
             rate, decay = group["lr"], group["weight_decay"]
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    state = self.state[weight]
-                    if not state:
-                        state["momentum_buffer"] = torch.zeros_like(weight)
-                    moved = state["momentum_buffer"].lerp_(weight.grad, 1 - MOMENTUM)
-                    update = orthogonal(weight.grad.lerp(moved, MOMENTUM), self.dtype)
-                    far = max(1.0, weight.shape[0] / weight.shape[1]) ** 0.5
-                    weight.mul_(1 - rate * decay).add_(update, alpha=-rate * far)
+            for weight in (weight for weight in group["params"] if weight.grad is not None):
+                state = self.state[weight]
+                if not state:
+                    state["momentum_buffer"] = torch.zeros_like(weight)
+                moved = state["momentum_buffer"].lerp_(weight.grad, 1 - MOMENTUM)
+                update = orthogonal(weight.grad.lerp(moved, MOMENTUM), self.dtype)
+                far = max(1.0, weight.shape[0] / weight.shape[1]) ** 0.5
+                weight.mul_(1 - rate * decay).add_(update, alpha=-rate * far)
 
 
 def orthogonal(matrix: Tensor, dtype: torch.dtype) -> Tensor:

@@ -272,7 +272,8 @@ class _Run:
         # One for each layer, so that lanes can share them: orthogonalising is a good part of a step.
         self.optimisers: list[tuple[torch.optim.Optimizer, float]] = [
             (torch.optim.AdamW(outer, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0, fused=True), settings.learning_rate),
-            *((Muon(weights, 0.0, 0.02, self.dtype), settings.learning_rate * settings.muon) for weights in inner),
+            *((Muon(weights, lr=0.0, weight_decay=0.02, dtype=self.dtype), settings.learning_rate * settings.muon)
+              for weights in inner),
         ]  # fmt: skip
 
     def progress(self) -> float:

@@ -29,9 +29,6 @@ from absolute_zero.types import UserError
 STATE = "learner.safetensors"
 REFERENCE = "reference"
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
-_REFUSED = (
-    OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError,
-)  # fmt: skip
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -48,7 +45,9 @@ def _readable(path: str | Path) -> Generator[None]:
     """Turns what transformers and safetensors raise for a missing or broken folder into one line."""
     try:
         yield
-    except _REFUSED as error:
+    except (
+        OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError,
+    ) as error:  # fmt: skip
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise UserError(f"cannot open the model {str(path)!r}: {reason}") from error
 

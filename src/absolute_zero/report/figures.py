@@ -190,8 +190,9 @@ def _count(figures: Figures, who: Who, place: int, tries: Iterable[Kept]) -> Non
     standings = Counter(rollout.judgement.standing for rollout in judged)
     paid = [rollout.reward for rollout in judged if rollout.reward is not None]
     n = len(judged)
-    right = sum(rollout.judgement.right for rollout in judged)
-    passed = right if who[0] is Role.SOLVE else standings[Standing.PASSED]
+    passed = standings[Standing.PASSED]
+    if who[0] is Role.SOLVE:
+        passed = sum(rollout.judgement.right for rollout in judged)
     for series, cluster in (
         (figures.reward, Sums.of(len(paid), sum(paid)) if paid else Sums()),
         (figures.passed, Sums.of(n, passed)),
