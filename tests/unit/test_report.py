@@ -124,6 +124,7 @@ def test_an_answer_that_is_right_in_part_is_not_right(tmp_path: Path) -> None:
     assert [part.x for part in figures.passed[Role.PROPOSE, D]] == [1]
     page = write_report(tmp_path).read_text()
     assert page.count("partly right, reward") == 1
+    assert [page.count(pip) for pip in ("●", "◐")] == [2, 2]  # before the task's tries, and with each of them
 
 
 def test_series_of_accepted_tasks(folder: Path) -> None:

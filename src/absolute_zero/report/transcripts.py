@@ -18,7 +18,7 @@ from absolute_zero.store import Kept, Store
 from absolute_zero.types import Entry, Kind, Role, Standing
 
 TASKS: Final = 20
-PIPS: Final = {Standing.PASSED: "●", Standing.FAILED: "○", Standing.MALFORMED: "✕", Standing.VOID: "·"}
+PIPS: Final = {Standing.PASSED: "◐", Standing.FAILED: "○", Standing.MALFORMED: "✕", Standing.VOID: "·"}
 WORDS: Final = {Standing.PASSED: "partly right", Standing.FAILED: "wrong", Standing.MALFORMED: "broken form"}
 """What a standing means for an answer that is not right in full; others are called by their names."""
 RULE: Final = (
@@ -105,8 +105,8 @@ def _task(entry: Entry, responses: Sequence[Kept], later: tuple[int, int], unfol
 
 
 def _pip(kept: Kept) -> Markup:
-    standing = kept.rollout.judgement.standing
-    return tag("span", PIPS.get(standing, "·"), class_=f"p-{standing}")
+    judged = kept.rollout.judgement
+    return tag("span", "●" if judged.right else PIPS.get(judged.standing, "·"), class_=f"p-{judged.standing}")
 
 
 def _glance(entry: Entry) -> str:
