@@ -82,7 +82,7 @@ def _draw(plan: Plan, first: int, by: int, queue: Any) -> None:
     threading.Thread(target=_end_with_the_owner, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the owner
     with suppress(OSError, AttributeError):
-        os.nice(5)
+        os.nice(19)  # a lane of training that shares its processor holds up the whole step
     tokenizer = Tokenizer.from_file(str(plan.tokenizer))
     held_out = read_held_out(plan.held_out)
     for step in itertools.count(first, by):
