@@ -42,6 +42,14 @@ def test_the_card_has_the_marks_of_its_record(suite: str, place: int) -> None:
         assert cells == [percent(shares) for shares in drawn]
 
 
+def test_the_card_has_the_second_pretraining_of_its_record() -> None:
+    card = (ROOT / "src/absolute_zero/embedded/weights/README.md").read_text(encoding="utf-8")
+    again = record("again.json")["suites"]["held_out"]["1"]
+    for kind in KINDS:
+        value, low, high = again[kind]["t1"]["difference"]
+        assert f"{kind} {value:+.1f} [{low:+.1f}, {high:+.1f}]" in " ".join(card.split())
+
+
 def test_the_readme_has_the_gains_of_the_study() -> None:
     table = rows((ROOT / "README.md").read_text(encoding="utf-8"), "| held-out tasks | before, % |")
     assert len(table) == 7
