@@ -128,9 +128,7 @@ def spent(sandbox: Sandbox, jobs: Sequence[Job]) -> tuple[float, float]:
     cpu, wall = cpu_seconds(), time.perf_counter()
     outcomes = sandbox.run(jobs)
     wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
-    bad = [
-        result for outcome in outcomes for result in outcome.results if result.verdict is not Verdict.VALUE
-    ]
+    bad = [result for outcome in outcomes for result in outcome.results if result.verdict is not Verdict.VALUE]
     if bad:
         raise SystemExit(f"{len(bad)} of {len(jobs)} jobs gave no value; the first: {bad[0]}")
     return cpu / len(jobs), wall / len(jobs)
@@ -140,9 +138,7 @@ def fresh_interpreters(count: int) -> tuple[float, float]:
     """The same for `python -I -S -c`: a new interpreter per run, no wall at all."""
     cpu, wall = cpu_seconds(), time.perf_counter()
     for k in range(count):
-        subprocess.run(
-            [sys.executable, "-I", "-S", "-c", f"{TRIVIAL}\nprint(f({k}))"], check=True, capture_output=True
-        )
+        subprocess.run([sys.executable, "-I", "-S", "-c", f"{TRIVIAL}\nprint(f({k}))"], check=True, capture_output=True)
     return (cpu_seconds() - cpu) / count, (time.perf_counter() - wall) / count
 
 
@@ -199,16 +195,10 @@ def throughput(rounds: int, programs: int) -> Iterator[dict[str, object]]:
     yield row("rlimits-only programs, trivial", rate, [1 / cpu for cpu, _ in weak])
     yield row("inputs, 10 per program", rate, [10 / cpu for cpu, _ in ten])
     yield row("10 inputs / 1 input", ratio, [many[0] / single[0] for single, many, _, _ in pairs], "<= 1.25")
-    yield row(
-        "isolated / rlimits-only", ratio, [single[0] / plain[0] for single, _, plain, _ in pairs], "<= 1.15"
-    )
+    yield row("isolated / rlimits-only", ratio, [single[0] / plain[0] for single, _, plain, _ in pairs], "<= 1.15")
     yield row("new interpreter per run", rate, [1 / cpu for cpu, _ in fresh])
-    yield row(
-        "new interpreter / isolated", ratio, [new[0] / single[0] for single, _, _, new in pairs], ">= 7"
-    )
-    yield row(
-        "new interpreter / isolated, wall", "s / s", [new[1] / single[1] for single, _, _, new in pairs]
-    )
+    yield row("new interpreter / isolated", ratio, [new[0] / single[0] for single, _, _, new in pairs], ">= 7")
+    yield row("new interpreter / isolated, wall", "s / s", [new[1] / single[1] for single, _, _, new in pairs])
 
 
 def lanes_latency_memory(rounds: int, programs: int) -> Iterator[dict[str, object]]:
@@ -235,9 +225,7 @@ def lanes_latency_memory(rounds: int, programs: int) -> Iterator[dict[str, objec
             sizes = [kilobytes(pid, what) for pid in double.pids()]
             if sizes and all(sizes):
                 total = sum(size for size in sizes if size) / 1024 / 2
-                yield row(
-                    f"memory per worker ({what.upper()} of {len(sizes) // 2} processes)", "MiB", [total]
-                )
+                yield row(f"memory per worker ({what.upper()} of {len(sizes) // 2} processes)", "MiB", [total])
 
 
 def spent_wall(sandbox: Sandbox, k: int) -> float:
@@ -261,19 +249,19 @@ def deduction(rounds: int, answers: int) -> Iterator[dict[str, object]]:
 # --- the soak -----------------------------------------------------------------------------------------------
 
 
-def soak_job(i: int, chance: random.Random) -> tuple[Job, str]:
+def soak_job(i: int, key: random.Random) -> tuple[Job, str]:
     """Job `i` and what must come of it: its value or exception, which no other job has; "" for a hostile
     one."""
-    if chance.random() < 0.02:
-        return Job(program=chance.choice(HOSTILE), inputs=(str(i),), cpu_seconds=0.2), ""
-    program, given, answer = chance.choice(HONEST)
-    checked = chance.random() < 0.1  # in the other zygotes too: they must not leak either
+    if key.random() < 0.02:
+        return Job(program=key.choice(HOSTILE), inputs=(str(i),), cpu_seconds=0.2), ""
+    program, given, answer = key.choice(HONEST)
+    checked = key.random() < 0.1  # in the other zygotes too: they must not leak either
     return Job(program=program.format(i=i), inputs=(given.format(i=i),), deterministic=checked), answer(i)
 
 
 def soak_child(count: int) -> None:
     """Run `count` programs, print what was seen as one line of JSON, then keep running until killed."""
-    chance = random.Random(0)
+    key = random.Random(0)
     wrong: list[str] = []
     verdicts: dict[str, int] = {}
     with Sandbox(workers=2, recycle_after=None) as sandbox:
@@ -281,7 +269,7 @@ def soak_child(count: int) -> None:
         started = time.perf_counter()
         cpu, done = cpu_seconds(), 0
         while done < count:
-            batch = [soak_job(done + k, chance) for k in range(min(500, count - done))]
+            batch = [soak_job(done + k, key) for k in range(min(500, count - done))]
             outcomes = sandbox.run([job for job, _ in batch])
             if len(outcomes) != len(batch):
                 wrong.append(f"{len(batch)} jobs, {len(outcomes)} outcomes")
@@ -317,14 +305,12 @@ def soak_child(count: int) -> None:
             "replaced_processes": len(before.keys() - after.keys()),
             "rss_kB": list(after.values()),
             "growth_kB": [
-                now - then
-                for pid, then in before.items()
-                if then is not None and (now := after.get(pid)) is not None
+                now - then for pid, then in before.items() if then is not None and (now := after.get(pid)) is not None
             ],
         }
         print(json.dumps([seen, sorted(below)]), flush=True)
         while True:
-            sandbox.run([soak_job(k, chance)[0] for k in range(200)])
+            sandbox.run([soak_job(k, key)[0] for k in range(200)])
 
 
 def soak(count: int) -> dict[str, object]:
@@ -359,9 +345,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Measure the executor; results go to benchmarks/results/.")
     parser.add_argument("--rounds", type=int, default=7, help="turns per measurement (default 7)")
     parser.add_argument("--programs", type=int, default=1_000, help="programs per turn (default 1,000)")
-    parser.add_argument(
-        "--soak", type=int, nargs="?", const=100_000, help="only the soak (default 100,000 programs)"
-    )
+    parser.add_argument("--soak", type=int, nargs="?", const=100_000, help="only the soak (default 100,000 programs)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the result")
     parser.add_argument("--soak-child", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)

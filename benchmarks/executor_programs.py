@@ -69,10 +69,7 @@ REAL = (SIEVE, WORDS, SHAPES, GRAPH, MEMO)
 """Each takes one integer; the mean of the five is what counts."""
 
 COUNTER = "from collections import Counter\n\ndef f(x):\n    return [x, Counter('abca')['a']]"
-OBJECT = (
-    "class A:\n    def __init__(self, x):\n        self.x = x\n\n"
-    "def f(x):\n    return {{'id': A(x).x, 'n': {i}}}"
-)
+OBJECT = "class A:\n    def __init__(self, x):\n        self.x = x\n\ndef f(x):\n    return {{'id': A(x).x, 'n': {i}}}"
 SQUARES = "def f(x):\n    return [y * y for y in range(200)][-1] * 10 ** 9 + x"
 
 HONEST: tuple[tuple[str, str, Callable[[int], str]], ...] = (

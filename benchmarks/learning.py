@@ -25,7 +25,7 @@ from executor import machine
 
 from absolute_zero.cli.training import marks_of
 from absolute_zero.config import load
-from absolute_zero.evals.statistics import Interval, Marks, difference, table
+from absolute_zero.evals.statistics import EvalResult, Interval, difference, table
 from absolute_zero.store import Store
 from absolute_zero.text import Answer, read_program, thought_and_answer
 from absolute_zero.types import Kind, Role
@@ -155,17 +155,17 @@ def measured(model: str, place: Path, tasks: int, settings: Sequence[str]) -> di
     return json.loads(place.read_text())
 
 
-def marks(folder: Path, step: int, told: Mapping[str, Any]) -> dict[str, list[Marks]]:
+def marks(folder: Path, step: int, told: Mapping[str, Any]) -> dict[str, list[EvalResult]]:
     """By temperature, how each held-out task was answered in a step of a run: at 1 and greedily by the run itself."""
     with Store.read(folder / "run.db") as store:
         once = marks_of(store, "held_out", step)
-    greedy = [Marks(one.kind, one.greedy is True, int(one.greedy is not None), None, one.family) for one in once]
+    greedy = [EvalResult(one.kind, one.greedy is True, int(one.greedy is not None), None, one.family) for one in once]
     given = told["marks"]["held_out"]
-    others = {at: [Marks(Kind(kind), *rest) for kind, *rest in some] for at, some in given.items()}
+    others = {at: [EvalResult(Kind(kind), *rest) for kind, *rest in some] for at, some in given.items()}
     return {"0": greedy, **others, "1": once}
 
 
-def cooler(before: Mapping[str, Sequence[Marks]], after: Mapping[str, Sequence[Marks]]) -> dict[str, Any]:
+def cooler(before: Mapping[str, Sequence[EvalResult]], after: Mapping[str, Sequence[EvalResult]]) -> dict[str, Any]:
     """Whether the run did more than sharpen: one try before and after at every temperature, and after at 1 against
     before at its best."""
 

@@ -190,20 +190,20 @@ def memory_child(model: str, steps: int) -> None:
     """Steps of ever other lengths; prints the resident memory, in MB, every so often."""
     import random
 
-    from absolute_zero.chance import Chance
     from absolute_zero.config import Config
+    from absolute_zero.keys import Key
     from absolute_zero.policy.local import LocalPolicy
     from absolute_zero.types import Sample, Sampling
 
     settings = {"model": {"device": "cpu", "dtype": "bfloat16"}, "update": {"tokens_per_batch": 2048}}
     policy = LocalPolicy.open(Path(model), Config.model_validate(settings))
-    chance, letters = random.Random(0), "abcdefghijklmnopqrstuvwxyz"
+    key, letters = random.Random(0), "abcdefghijklmnopqrstuvwxyz"
     seen: list[int] = []
     for step in range(steps):
-        texts = ["".join(chance.choices(letters, k=chance.randint(5, 200))) for _ in range(chance.randint(2, 8))]
-        sampling = Sampling(max_tokens=chance.randint(20, 120), stop=tuple(letters))  # stops after 40 or so
-        rows = policy.sample(texts, 4, sampling, [Chance(step).at(n) for n in range(len(texts))])
-        policy.update([Sample(t, c, chance.gauss(0, 1)) for t, row in zip(texts, rows, strict=True) for c in row])
+        texts = ["".join(key.choices(letters, k=key.randint(5, 200))) for _ in range(key.randint(2, 8))]
+        sampling = Sampling(max_tokens=key.randint(20, 120), stop=tuple(letters))  # stops after 40 or so
+        rows = policy.sample(texts, 4, sampling, [Key(step).at(n) for n in range(len(texts))])
+        policy.update([Sample(t, c, key.gauss(0, 1)) for t, row in zip(texts, rows, strict=True) for c in row])
         if (step + 1) % max(1, steps // 10) == 0:
             seen.append((kilobytes(os.getpid(), "Rss") or 0) // 1024)
             print(f"step {step + 1}: {seen[-1]} MB", file=sys.stderr, flush=True)
@@ -235,18 +235,18 @@ def profile(model: str) -> list[dict[str, Any]]:
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiler
 
-    from absolute_zero.chance import Chance
     from absolute_zero.config import Config
+    from absolute_zero.keys import Key
     from absolute_zero.policy.local import LocalPolicy
     from absolute_zero.types import Sample, Sampling
 
     settings = {"model": {"device": "cpu", "dtype": "bfloat16", "threads": 1}, "update": {"tokens_per_batch": 2560}}
     policy = LocalPolicy.open(Path(model), Config.model_validate(settings))
     texts = prompts(SIZES["prompts"], SIZES["prompt-tokens"], 0)
-    chances = [Chance(0).at(number) for number in range(len(texts))]
+    keys = [Key(0).at(number) for number in range(len(texts))]
 
     def sample() -> list[Sample]:
-        rows = policy.sample(texts, SIZES["tries"], Sampling(max_tokens=SIZES["new-tokens"], stop=()), chances)
+        rows = policy.sample(texts, SIZES["tries"], Sampling(max_tokens=SIZES["new-tokens"], stop=()), keys)
         return [Sample(t, c, 1.0 - 2 * (n % 2)) for t, row in zip(texts, rows, strict=True) for n, c in enumerate(row)]
 
     samples = sample()

@@ -19,8 +19,8 @@ from typing import Any
 
 def prompts(count: int, tokens: int, seed: int) -> list[str]:
     """Texts of letters, each of which is a token to the benchmark's tokenizer."""
-    chance = random.Random(seed)
-    return ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=tokens)) for _ in range(count)]
+    key = random.Random(seed)
+    return ["".join(key.choices("abcdefghijklmnopqrstuvwxyz", k=tokens)) for _ in range(count)]
 
 
 def reward(tokens: Any) -> float:
@@ -46,8 +46,8 @@ def say(**what: Any) -> None:
 
 
 def ours(chosen: argparse.Namespace) -> None:
-    from absolute_zero.chance import Chance
     from absolute_zero.config import Config
+    from absolute_zero.keys import Key
     from absolute_zero.policy.local import LocalPolicy
     from absolute_zero.policy.tokens import Tokens
     from absolute_zero.types import Sample, Sampling
@@ -70,7 +70,7 @@ def ours(chosen: argparse.Namespace) -> None:
     for step, _ in enumerate(sys.stdin):
         texts = prompts(chosen.prompts, chosen.prompt_tokens, step)
         clock = Clock()
-        rows = policy.sample(texts, chosen.tries, sampling, [Chance(step).at(n) for n in range(len(texts))])
+        rows = policy.sample(texts, chosen.tries, sampling, [Key(step).at(n) for n in range(len(texts))])
         generating = clock.look()
         samples: list[Sample] = []
         for text, row in zip(texts, rows, strict=True):

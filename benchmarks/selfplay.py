@@ -28,8 +28,8 @@ from absolute_zero.buffer import Buffer
 from absolute_zero.config import load
 from absolute_zero.executor import Sandbox
 from absolute_zero.policy.scripted import Apprentice, Scripted
-from absolute_zero.ports import World
-from absolute_zero.run import Run, Timed, play, world_of
+from absolute_zero.ports import Components
+from absolute_zero.run import Run, Timed, open_components, play
 from absolute_zero.store import Store
 from absolute_zero.tasks import make_tasks
 from absolute_zero.types import Entry, Kind, Problem, Step
@@ -64,22 +64,22 @@ def bookkeeping() -> Generator[list[float]]:
             setattr(owner, name, call)
 
 
-def entry(id_: int, step: int, chance: random.Random) -> Entry:
+def entry(id_: int, step: int, key: random.Random) -> Entry:
     """A straight line that nobody proposed, about as long as a model's program."""
     kind = list(Kind)[id_ % 3]
     program = "def f(x):\n" + "    # as long as a real one\n" * 6 + f"    return x * {id_} + 1"
     pairs = tuple((str(x), str(x * id_ + 1)) for x in range(6 if kind is Kind.INDUCTION else 1))
-    marks = {name: f"{chance.getrandbits(64):016x}" for name in ("normal", "key", "behaviour")}
+    marks = {name: f"{key.getrandbits(64):016x}" for name in ("normal", "key", "behaviour")}
     return Entry(id_, Problem(kind, program, pairs, "A line."), step, (1, 2), trials=8, successes=3, **marks)
 
 
 def fill(store: Store, tasks: int) -> None:
     """So many tasks, in seeding rounds long before the first one."""
-    chance = random.Random(0)
+    key = random.Random(0)
     for number, start in enumerate(range(0, tasks, BULK)):
         ids = range(start + 1, min(start + BULK, tasks) + 1)
         round_ = -1_000_000 + number
-        store.commit(Step(round_, (), tuple(entry(id_, round_, chance) for id_ in ids), ()), {})
+        store.commit(Step(round_, (), tuple(entry(id_, round_, key) for id_ in ids), ()), {})
 
 
 def row(name: str, unit: str, figures: Sequence[float], needed: str = "") -> dict[str, object]:
@@ -93,7 +93,7 @@ def parts(folder: Path, steps: int, settings: Sequence[str]) -> list[dict[str, o
     model's answers (`evals.base_every`); checkpoints are in the rest."""
     cfg = load("laptop", [f"steps={steps}", "evals.base_every=0", *settings])
     spent: dict[int, dict[str, float]] = {}
-    with world_of(cfg) as world, Run.begin(cfg, folder, "recipe") as run:
+    with open_components(cfg) as world, Run.begin(cfg, folder, "recipe") as run:
         for _ in play(run, world):
             pass
         for step, name, value in run.store.clocks(1):
@@ -131,7 +131,7 @@ def apprentice(folder: Path, sandbox: Sandbox, steps: int, stored: int, batch: i
         fill(store, stored)
         if stored:  # the first step comes next, and seeding has been
             store.commit(Step(0, (), (), ()), {})
-        timed = Timed(World(Scripted(Apprentice(rate=0.001)), sandbox, make_tasks(cfg)))
+        timed = Timed(Components(Scripted(Apprentice(rate=0.001)), sandbox, make_tasks(cfg)))
         with bookkeeping() as books:
             for done in selfplay.train(timed.world, store, cfg):
                 clocks = timed.clocks(done)

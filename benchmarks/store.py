@@ -20,7 +20,7 @@ from pathlib import Path
 from executor import RESULTS, keep, kilobytes, machine, row, show
 
 from absolute_zero.store import Store
-from absolute_zero.types import Completion, Entry, Judgement, Kind, Problem, Role, Rollout, Standing, Step
+from absolute_zero.types import Completion, Entry, Grade, Kind, Problem, Role, Rollout, Status, Step
 
 BULK = 20_000
 """Tasks per commit while filling."""
@@ -32,37 +32,37 @@ PROMPT, RESPONSE, PROGRAM = 3_000, 800, 250
 WORDS = "def f(x): return sum(x) for i in range(len(x)) if not x[i] % 2 else sorted(x)[::-1] + [0, 1] <think>".split()
 
 
-def text(chance: random.Random, length: int) -> str:
+def text(key: random.Random, length: int) -> str:
     """Code-like text, so that it compresses about as code does."""
-    return " ".join(chance.choice(WORDS) + str(chance.randrange(100)) for _ in range(length // 7))[:length]
+    return " ".join(key.choice(WORDS) + str(key.randrange(100)) for _ in range(length // 7))[:length]
 
 
-def entry(id_: int, step: int, chance: random.Random) -> Entry:
+def entry(id_: int, step: int, key: random.Random) -> Entry:
     kind = list(Kind)[id_ % 3]
-    problem = Problem(kind, text(chance, PROGRAM), (("[1, 2, 3]", "6"),))
-    return Entry(id_, problem, step, (1, 2, 3), digest(chance), digest(chance), digest(chance), 8, 3)
+    problem = Problem(kind, text(key, PROGRAM), (("[1, 2, 3]", "6"),))
+    return Entry(id_, problem, step, (1, 2, 3), digest(key), digest(key), digest(key), 8, 3)
 
 
-def digest(chance: random.Random) -> str:
-    return f"{chance.getrandbits(128):032x}"
+def digest(key: random.Random) -> str:
+    return f"{key.getrandbits(128):032x}"
 
 
 def steps(start: int, first: int) -> Iterator[Step]:
     """Equal steps for equal arguments: 48 tasks and 300 responses each."""
     for number in count(start):
-        chance = random.Random(number)
-        entries = tuple(entry(first + k, number, chance) for k in range(ENTRIES))
-        asked = [text(chance, PROMPT) for _ in range(PROPOSALS + ENTRIES)]
+        key = random.Random(number)
+        entries = tuple(entry(first + k, number, key) for k in range(ENTRIES))
+        asked = [text(key, PROMPT) for _ in range(PROPOSALS + ENTRIES)]
         rollouts: list[Rollout] = []
         for k in range(PROPOSALS + ENTRIES * TRIES):
             role = Role.PROPOSE if k < PROPOSALS else Role.SOLVE
             item = k if k < PROPOSALS else PROPOSALS + (k - PROPOSALS) // TRIES
-            said = Completion(text(chance, RESPONSE), tokens=(1,) * 200, logprobs=(-1.0,) * 200)
-            judged = Judgement(Standing.FAILED, reason="wrong", detail="[1, 2] is not [2, 1]")
+            said = Completion(text(key, RESPONSE), tokens=(1,) * 200, logprobs=(-1.0,) * 200)
+            judged = Grade(Status.FAILED, reason="wrong", detail="[1, 2] is not [2, 1]")
             task = first + item - PROPOSALS if role is Role.SOLVE else 0
             kind = list(Kind)[item % 3]
             rollouts.append(
-                Rollout(role, kind, item, k % TRIES, task, asked[item], said, judged, -0.5, 1.0, chance.random())
+                Rollout(role, kind, item, k % TRIES, task, asked[item], said, judged, -0.5, 1.0, key.random())
             )
         yield Step(number, (), entries, tuple(rollouts))
         first += ENTRIES
@@ -70,12 +70,12 @@ def steps(start: int, first: int) -> Iterator[Step]:
 
 def fill(store: Store, tasks: int) -> None:
     """That many tasks, by few and large commits. Texts are drawn from a few: only their length matters here."""
-    chance = random.Random(0)
-    stock = [entry(0, 0, chance) for _ in range(1_000)]
+    key = random.Random(0)
+    stock = [entry(0, 0, key) for _ in range(1_000)]
     for number, start in enumerate(range(0, tasks, BULK), start=1):
         bulk: list[Entry] = []
         for id_ in range(start + 1, min(start + BULK, tasks) + 1):
-            marks = {name: digest(chance) for name in ("normal", "key", "behaviour")}
+            marks = {name: digest(key) for name in ("normal", "key", "behaviour")}
             bulk.append(replace(stock[id_ % len(stock)], id=id_, step=number, **marks))
         store.commit(Step(number, (), tuple(bulk), ()), {"reward": 0.5})
 

@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 import tiny_models
-from absolute_zero.chance import Chance
 from absolute_zero.config import Config
+from absolute_zero.keys import Key
 from absolute_zero.policy.local import LocalPolicy
 from absolute_zero.types import Sample, Sampling
 
@@ -23,8 +23,8 @@ def policy(name: str = "llama", **sections: Any) -> LocalPolicy:
 
 def samples_of(made: LocalPolicy, seed: int = 0, tries: int = 3) -> list[Sample]:
     """Its own answers, of many lengths, with whatever advantages."""
-    chances = [Chance(seed).at(number) for number in range(len(PROMPTS))]
-    rows = made.sample(PROMPTS, tries, Sampling(max_tokens=20, stop=("e", ">", "a")), chances)
+    keys = [Key(seed).at(number) for number in range(len(PROMPTS))]
+    rows = made.sample(PROMPTS, tries, Sampling(max_tokens=20, stop=("e", ">", "a")), keys)
     return [
         Sample(prompt, completion, advantage=math.sin(7.0 * place + number), weight=1.0 / (1 + number))
         for place, (prompt, row) in enumerate(zip(PROMPTS, rows, strict=True))

@@ -15,32 +15,32 @@ from absolute_zero.rewards import composite, learnability
 from absolute_zero.store import Flag, Store
 from absolute_zero.types import (
     Completion,
-    Draft,
     Entry,
+    Grade,
     Job,
-    Judgement,
     Kind,
     Problem,
     Proposal,
+    ProposalRollout,
     Role,
     Rollout,
-    Ruling,
-    Standing,
+    Status,
     Step,
+    Validation,
 )
 
 REASONS = (
-    (Standing.UNPAID, "duplicate", ""),
-    (Standing.UNPAID, "crowded", ""),
-    (Standing.UNPAID, "constant", ""),
-    (Standing.FAILED, "error", "ZeroDivisionError"),
-    (Standing.FAILED, "ignores_input", ""),
-    (Standing.FAILED, "copy", "of entry 3"),
-    (Standing.FAILED, "timeout", ""),
-    (Standing.FAILED, "nondeterministic", ""),
-    (Standing.MALFORMED, "open_thought", ""),
-    (Standing.MALFORMED, "cut", ""),
-    (Standing.VOID, "infrastructure", ""),
+    (Status.NEUTRAL, "duplicate", ""),
+    (Status.NEUTRAL, "crowded", ""),
+    (Status.NEUTRAL, "constant", ""),
+    (Status.FAILED, "error", "ZeroDivisionError"),
+    (Status.FAILED, "ignores_input", ""),
+    (Status.FAILED, "copy", "of entry 3"),
+    (Status.FAILED, "timeout", ""),
+    (Status.FAILED, "nondeterministic", ""),
+    (Status.MALFORMED, "open_thought", ""),
+    (Status.MALFORMED, "cut", ""),
+    (Status.MASKED, "infrastructure", ""),
 )
 PROGRAM = "def f(x):\n    total = {a}\n    for y in range(x):\n        total += y * {b} % {c}\n    return total"
 THOUGHT = "x is {x}, so the loop runs {x} times; I add {b} times each and take the rest by {c}. "
@@ -63,7 +63,7 @@ class MadeUp:
 
     def step(self, number: int) -> Step:
         """A whole step; one number below 1 is a round of seeding."""
-        rulings: list[Ruling] = []
+        rulings: list[Validation] = []
         rollouts: list[Rollout] = []
         fresh: list[Entry] = []
         for kind in self.kinds:
@@ -71,22 +71,22 @@ class MadeUp:
                 ruling = self.ruling(number, kind, item)
                 rulings.append(ruling)
                 made = ruling.made
-                judged = made if isinstance(made, Judgement) else Judgement(Standing.PASSED)
+                judged = made if isinstance(made, Grade) else Grade(Status.PASSED)
                 known = 0
                 if isinstance(made, Entry):
                     known = made.id
                     if number >= 1:
                         tries = [self.answer(number, made, attempt) for attempt in range(self.trials)]
-                        right = sum(it.judgement.standing is Standing.PASSED for it in tries)
+                        right = sum(it.grade.status is Status.PASSED for it in tries)
                         made = Entry(**{**plain(made), "trials": self.trials, "successes": right})
-                        judged = Judgement(Standing.PASSED, learnability(right, self.trials))
+                        judged = Grade(Status.PASSED, learnability(right, self.trials))
                         rollouts += tries
                     fresh.append(made)
                 draft = ruling.draft
                 rollouts.append(paid(Role.PROPOSE, kind, item, 0, known, draft.prompt, draft.completion, judged))
         return Step(number, tuple(rulings), tuple(fresh), tuple(rollouts), {"loss": -0.01, "entropy": 2 - number / 99})
 
-    def ruling(self, number: int, kind: Kind, item: int) -> Ruling:
+    def ruling(self, number: int, kind: Kind, item: int) -> Validation:
         random, good = self.random, 0.35 + 0.4 * self.progress(number)
         prompt = f"propose {kind} {number} {item}\n" + "```python\ndef f(x):\n    return x\n```\n" * 3 + "<think>"
         a, b, c = random.randrange(99), random.randrange(2, 9), random.randrange(3, 12)
@@ -103,31 +103,33 @@ class MadeUp:
             problem = Problem(kind, program, pairs, message)
             entry = Entry(self.entries, problem, number, (0, 1), f"{a}", f"{a}{b}{c}", f"{b} {c}")
             read = Proposal(kind, Job(program, ("5",)))
-            return Ruling(Draft(kind, item, (), prompt, completion, read), entry, valid=True)
+            return Validation(ProposalRollout(kind, item, (), prompt, completion, read), entry, valid=True)
         weights = [8, 6, 3, 5, 4, 3, 2, 1, 9 * (1 - good), 6 * (1 - good), 0.3]
-        [(standing, reason, detail)] = random.choices(REASONS, weights)
-        judged = Judgement(standing, 0.0, reason, detail)
+        [(status, reason, detail)] = random.choices(REASONS, weights)
+        judged = Grade(status, 0.0, reason, detail)
         if reason == "cut":
-            completion = Completion("and so on " * 40, (1,) * 160, (), cut=True)
-        read = judged if standing is Standing.MALFORMED else Proposal(kind, Job(program, ("5",)))
-        return Ruling(Draft(kind, item, (), prompt, completion, read), judged, valid=standing is Standing.UNPAID)
+            completion = Completion("and so on " * 40, (1,) * 160, (), truncated=True)
+        read = judged if status is Status.MALFORMED else Proposal(kind, Job(program, ("5",)))
+        return Validation(
+            ProposalRollout(kind, item, (), prompt, completion, read), judged, valid=status is Status.NEUTRAL
+        )
 
     def answer(self, number: int, entry: Entry, attempt: int) -> Rollout:
         random, kind = self.random, entry.problem.kind
         hard = Random(entry.id).betavariate(2, 2) + (0.12 if kind is Kind.ABDUCTION else 0.0)
-        chance = random.random()
+        key = random.random()
         thought = THOUGHT.format(x=5, b=3, c=4) * random.randrange(1, 6 + number // 20)
         tokens = len(thought) // 4
-        if chance < 0.14 * (1 - self.progress(number)):
-            standing, reason, said = Standing.MALFORMED, "open_thought", thought
-        elif chance < 0.15 + 0.7 * self.progress(number) * (1.3 - hard):
-            standing, reason = Standing.PASSED, ""
+        if key < 0.14 * (1 - self.progress(number)):
+            status, reason, said = Status.MALFORMED, "open_thought", thought
+        elif key < 0.15 + 0.7 * self.progress(number) * (1.3 - hard):
+            status, reason = Status.PASSED, ""
             said = f"{thought}</think><answer>{entry.problem.pairs[0][1]}</answer>"
         else:
-            standing, reason, said = Standing.FAILED, "wrong", f"{thought}</think><answer>{attempt}</answer>"
+            status, reason, said = Status.FAILED, "wrong", f"{thought}</think><answer>{attempt}</answer>"
         prompt = f"solve {kind}\n```python\n{entry.problem.program}\n```\n<think>"
-        completion = Completion(said, (1,) * tokens, (), cut=standing is Standing.MALFORMED and attempt % 2 == 0)
-        judged = Judgement(standing, float(standing is Standing.PASSED), reason)
+        completion = Completion(said, (1,) * tokens, (), truncated=status is Status.MALFORMED and attempt % 2 == 0)
+        judged = Grade(status, float(status is Status.PASSED), reason)
         return paid(Role.SOLVE, kind, entry.id, attempt, entry.id, prompt, completion, judged)
 
 
@@ -136,9 +138,9 @@ def plain(entry: Entry) -> dict[str, object]:
 
 
 def paid(
-    role: Role, kind: Kind, item: int, attempt: int, known: int, prompt: str, said: Completion, judged: Judgement
+    role: Role, kind: Kind, item: int, attempt: int, known: int, prompt: str, said: Completion, judged: Grade
 ) -> Rollout:
-    reward = composite(judged.standing, judged.score)
+    reward = composite(judged.status, judged.score)
     weight = 0.0 if reward is None else 1.0 if role is Role.PROPOSE else 0.125
     return Rollout(role, kind, item, attempt, known, prompt, said, judged, reward, weight, 2 * (reward or 0.0))
 

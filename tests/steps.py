@@ -7,16 +7,16 @@ from pathlib import Path
 from absolute_zero.store import Flag, Score, Store
 from absolute_zero.types import (
     Completion,
-    Draft,
     Entry,
-    Judgement,
+    Grade,
     Kind,
     Problem,
+    ProposalRollout,
     Role,
     Rollout,
-    Ruling,
-    Standing,
+    Status,
     Step,
+    Validation,
 )
 
 
@@ -36,20 +36,20 @@ def rollout(
     item: int = 0,
     attempt: int = 0,
     task: int = 0,
-    standing: Standing = Standing.PASSED,
+    status: Status = Status.PASSED,
     text: str = "2</answer>",
 ) -> Rollout:
     """A response of three tokens to a prompt that its item names."""
     said = Completion(text, tokens=(4, 5, 6), logprobs=(-0.1, -0.2, -0.3))
-    judged = Judgement(standing, 1.0, "" if standing is Standing.PASSED else "wrong", "a line")
-    reward = None if standing is Standing.VOID else 0.875
+    judged = Grade(status, 1.0, "" if status is Status.PASSED else "wrong", "a line")
+    reward = None if status is Status.MASKED else 0.875
     return Rollout(role, Kind.DEDUCTION, item, attempt, task, f"prompt {item}", said, judged, reward, 0.125, -1.5)
 
 
-def refused(reason: str, detail: str, kind: Kind = Kind.ABDUCTION, standing: Standing = Standing.FAILED) -> Ruling:
+def refused(reason: str, detail: str, kind: Kind = Kind.ABDUCTION, status: Status = Status.FAILED) -> Validation:
     """A draft that became no task."""
-    judged = Judgement(standing, 0.0, reason, detail)
-    return Ruling(Draft(kind, 0, (), "prompt", Completion("", (), ()), judged), judged, valid=False)
+    judged = Grade(status, 0.0, reason, detail)
+    return Validation(ProposalRollout(kind, 0, (), "prompt", Completion("", (), ()), judged), judged, valid=False)
 
 
 TASKS = 3
@@ -58,9 +58,9 @@ TASKS = 3
 
 def endless(number: int) -> Step:
     """Step `number` of a run that goes on for ever: three tasks and texts that do not compress."""
-    chance = random.Random(number)
+    key = random.Random(number)
     tasks = tuple(entry(TASKS * (number - 1) + k, number) for k in range(1, TASKS + 1))
-    texts = [f"{chance.getrandbits(80_000):x}" for _ in range(5)]
+    texts = [f"{key.getrandbits(80_000):x}" for _ in range(5)]
     return Step(number, (), tasks, tuple(rollout(item=k, task=tasks[0].id, text=text) for k, text in enumerate(texts)))
 
 

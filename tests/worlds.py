@@ -6,10 +6,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from absolute_zero.chance import Chance
 from absolute_zero.config import Config
+from absolute_zero.keys import Key
 from absolute_zero.policy.scripted import Apprentice, Lines, Script, Scripted
-from absolute_zero.ports import Executor, Policy, World
+from absolute_zero.ports import Components, Executor, Policy
 from absolute_zero.tasks import make_tasks
 from absolute_zero.types import Completion, Job, Outcome, Result, Sample, Sampling, Verdict
 
@@ -31,19 +31,19 @@ class Watched:
     executor: Executor
     calls: list[str] = field(default_factory=list)
     prompts: list[list[str]] = field(default_factory=list)
-    chances: list[Chance] = field(default_factory=list)
+    keys: list[Key] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     learned: list[Sample] = field(default_factory=list)
     fails: Callable[[Job], bool] = lambda job: False
     """For which jobs the machine fails."""
 
     def sample(
-        self, prompts: Sequence[str], tries: int, sampling: Sampling, chances: Sequence[Chance]
+        self, prompts: Sequence[str], tries: int, sampling: Sampling, keys: Sequence[Key]
     ) -> list[list[Completion]]:
         self.calls.append(f"sample {len(prompts)}x{tries}")
         self.prompts.append(list(prompts))
-        self.chances += chances
-        return self.policy.sample(prompts, tries, sampling, chances)
+        self.keys += keys
+        return self.policy.sample(prompts, tries, sampling, keys)
 
     def update(self, samples: Sequence[Sample]) -> Mapping[str, float]:
         self.calls.append("update")
@@ -71,8 +71,8 @@ def watched(executor: Executor, script: Script | None = None) -> Watched:
     return Watched(Scripted(script or Apprentice()), executor)
 
 
-def world(seen: Watched, cfg: Config) -> World:
-    return World(policy=seen, executor=seen, tasks=make_tasks(cfg))
+def world(seen: Watched, cfg: Config) -> Components:
+    return Components(policy=seen, executor=seen, tasks=make_tasks(cfg))
 
 
 def says(text: str) -> Lines:

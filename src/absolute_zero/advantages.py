@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from absolute_zero.chance import Chance
+from absolute_zero.keys import Key
 from absolute_zero.types import Kind, Role
 
 EPSILON = 1e-6
@@ -32,10 +32,10 @@ BOUND = 1e100
 
 
 @dataclass(frozen=True, slots=True)
-class Earned:
+class Reward:
     """What one response earned: all that its advantage depends on.
 
-    >>> Earned(Role.SOLVE, Kind.DEDUCTION, prompt=3, reward=-0.5, weight=0.125, tokens=40).reward
+    >>> Reward(Role.SOLVE, Kind.DEDUCTION, prompt=3, reward=-0.5, weight=0.125, tokens=40).reward
     -0.5
     """
 
@@ -122,17 +122,17 @@ def left_out(rewards: Sequence[float], weights: Sequence[float], tokens: Sequenc
 # --- pools --------------------------------------------------------------------------------------------------
 
 
-def whole_step(sample: Earned) -> Hashable:
+def whole_step(sample: Reward) -> Hashable:
     """One baseline for all samples that this estimator is applied to."""
     return ()
 
 
-def role_and_kind(sample: Earned) -> Hashable:
+def role_and_kind(sample: Reward) -> Hashable:
     """Six baselines in a step: two roles, three kinds (paper section 3.3)."""
     return sample.role, sample.kind
 
 
-def same_prompt(sample: Earned) -> Hashable:
+def same_prompt(sample: Reward) -> Hashable:
     """One baseline for the tries of one prompt."""
     return sample.role, sample.kind, sample.prompt
 
@@ -141,7 +141,7 @@ def same_prompt(sample: Earned) -> Hashable:
 class Estimator:
     """Which samples share a baseline, and how a pool's rewards become advantages."""
 
-    pool: Callable[[Earned], Hashable]
+    pool: Callable[[Reward], Hashable]
     formula: Formula
 
     @property
@@ -160,9 +160,7 @@ ESTIMATORS: Mapping[str, Estimator] = {
 }
 
 
-def advantages(
-    samples: Sequence[Earned], estimators: Mapping[Role, str], shuffled: Chance | None = None
-) -> list[float]:
+def advantages(samples: Sequence[Reward], estimators: Mapping[Role, str], shuffled: Key | None = None) -> list[float]:
     """The advantage of every sample, in the samples' order; `estimators` names one of ESTIMATORS per role.
 
     With `shuffled`, a control: those of each role and kind are dealt anew among the samples that are trained on.
@@ -171,7 +169,7 @@ def advantages(
     ValueError for an unknown or missing estimator, for a sample that is not finite (or over BOUND, or with
     a negative weight or length), and for the samples that `sampled_once` finds.
 
-    >>> pair = [Earned(Role.SOLVE, Kind.DEDUCTION, prompt=0, reward=reward) for reward in (1.0, 0.0)]
+    >>> pair = [Reward(Role.SOLVE, Kind.DEDUCTION, prompt=0, reward=reward) for reward in (1.0, 0.0)]
     >>> advantages(pair, {Role.SOLVE: "dr_grpo"})
     [0.5, -0.5]
     """
@@ -192,16 +190,16 @@ def advantages(
     return found if shuffled is None else _dealt(samples, found, shuffled)
 
 
-def _dealt(samples: Sequence[Earned], gained: Sequence[float], chance: Chance) -> list[float]:
+def _dealt(samples: Sequence[Reward], gained: Sequence[float], key: Key) -> list[float]:
     found = list(gained)
     for (role, kind), places in _by_role_and_kind(samples).items():
-        order = chance.at(role, kind).choose(len(places), len(places))
+        order = key.at(role, kind).choose(len(places), len(places))
         for place, other in zip(places, order, strict=True):
             found[place] = gained[places[other]]
     return found
 
 
-def _by_role_and_kind(samples: Sequence[Earned]) -> dict[tuple[Role, Kind], list[int]]:
+def _by_role_and_kind(samples: Sequence[Reward]) -> dict[tuple[Role, Kind], list[int]]:
     """Where the samples of weight above 0 are, by role and kind."""
     places: dict[tuple[Role, Kind], list[int]] = {}
     for place, sample in enumerate(samples):
@@ -210,7 +208,7 @@ def _by_role_and_kind(samples: Sequence[Earned]) -> dict[tuple[Role, Kind], list
     return places
 
 
-def sampled_once(samples: Sequence[Earned], estimators: Mapping[Role, str]) -> list[int]:
+def sampled_once(samples: Sequence[Reward], estimators: Mapping[Role, str]) -> list[int]:
     """Where, in order, the samples are that have no other try of their prompt and need one.
 
     Right settings do not rule it out: of two tries, one may have left the batch because the machine failed.
@@ -220,7 +218,7 @@ def sampled_once(samples: Sequence[Earned], estimators: Mapping[Role, str]) -> l
     return [places[0] for name, places in pools if ESTIMATORS[name].per_prompt and len(places) < 2]
 
 
-def _pools(samples: Sequence[Earned], estimators: Mapping[Role, str]) -> list[tuple[str, list[int]]]:
+def _pools(samples: Sequence[Reward], estimators: Mapping[Role, str]) -> list[tuple[str, list[int]]]:
     """The samples of weight above 0 by shared baseline: (estimator's name, places in `samples`)."""
     for name in estimators.values():
         if name not in ESTIMATORS:

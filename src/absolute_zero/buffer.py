@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Final, final
 
-from absolute_zero.chance import Chance
 from absolute_zero.config import Config
+from absolute_zero.keys import Key
 from absolute_zero.novelty import ENTRY, Facts, digest, functions, normal_form
-from absolute_zero.types import Entry, Judgement, Kind, Problem, Standing, UserError, Verdict
+from absolute_zero.types import Entry, Grade, Kind, Problem, Status, UserError, Verdict
 from absolute_zero.values import Unreadable
 
 ZERO: Final = Entry(
@@ -92,7 +92,7 @@ class Buffer:
 
     # --- what is new ----------------------------------------------------------------------------------------
 
-    def admit(self, problem: Problem, facts: Facts, step: int, references: Sequence[Entry]) -> Entry | Judgement:
+    def admit(self, problem: Problem, facts: Facts, step: int, references: Sequence[Entry]) -> Entry | Grade:
         """A valid problem as an entry, known from now on; or why it is refused (ALGORITHM.md 4.2).
 
         -0.5 for what the proposer could see: a program that ignores its input, a copy of a reference in its prompt.
@@ -100,20 +100,20 @@ class Buffer:
         """
         kind = problem.kind
         if facts.lost:
-            return Judgement(Standing.VOID, reason=Verdict.INFRASTRUCTURE.value)
+            return Grade(Status.MASKED, reason=Verdict.INFRASTRUCTURE.value)
         if facts.normal in self._held_out:
-            return Judgement(Standing.VOID, reason="held_out")
+            return Grade(Status.MASKED, reason="held_out")
         if not facts.reads:
-            return Judgement(Standing.FAILED, reason="ignores_input")
+            return Grade(Status.FAILED, reason="ignores_input")
         for shown in references:
             if shown.key == facts.key:
-                return Judgement(Standing.FAILED, reason="copy", detail=f"of entry {shown.id}")
+                return Grade(Status.FAILED, reason="copy", detail=f"of entry {shown.id}")
         if facts.constant:
-            return Judgement(Standing.UNPAID, reason="constant")
+            return Grade(Status.NEUTRAL, reason="constant")
         if int(facts.key, 16) in self._keys[kind]:
-            return Judgement(Standing.UNPAID, reason="duplicate")
+            return Grade(Status.NEUTRAL, reason="duplicate")
         if self._crowded(kind, facts.normal, facts.behaviour):
-            return Judgement(Standing.UNPAID, reason="crowded")
+            return Grade(Status.NEUTRAL, reason="crowded")
         shown_ids = tuple(reference.id for reference in references)
         entry = Entry(self._last + 1, problem, step, shown_ids, facts.normal, facts.key, facts.behaviour)
         self._note(entry)
@@ -140,7 +140,7 @@ class Buffer:
             if _teaches(entry):
                 self._learnable[kind].append(entry)
 
-    def references(self, kind: Kind, chance: Chance) -> tuple[Entry, ...]:
+    def references(self, kind: Kind, key: Key) -> tuple[Entry, ...]:
         """What a proposer of this kind is shown: up to K entries without repetition, or one program."""
         alone = kind in ONE_PROGRAM
         if not alone and not self._cfg.propose.references:
@@ -151,7 +151,7 @@ class Buffer:
         starts = [len(pool) // 2 if self._cfg.propose.choice == "recent" else 0 for pool in pools]
         sizes = [len(pool) - start for pool, start in zip(pools, starts, strict=True)]
         drawn: list[Entry] = []
-        for place in chance.choose(sum(sizes), _LOOK if alone else self._cfg.propose.references):
+        for place in key.choose(sum(sizes), _LOOK if alone else self._cfg.propose.references):
             for pool, start, size in zip(pools, starts, sizes, strict=True):
                 if place < size:
                     drawn.append(pool[start + place])
@@ -166,10 +166,10 @@ class Buffer:
         """Whether a task, with its trials, is one of those that practice is on."""
         return self._practised is self._kept or _teaches(entry)
 
-    def practice(self, kind: Kind, count: int, but: Set[int], chance: Chance) -> list[Entry]:
+    def practice(self, kind: Kind, count: int, but: Set[int], key: Key) -> list[Entry]:
         """Up to `count` entries of a kind to practise on, uniform without repetition, none with an id in `but`."""
         pool = self._practised[kind]
-        drawn = [pool[place] for place in chance.choose(len(pool), max(count, 0) + len(but))]
+        drawn = [pool[place] for place in key.choose(len(pool), max(count, 0) + len(but))]
         return [entry for entry in drawn if entry.id not in but][: max(count, 0)]
 
 

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from absolute_zero.store import Store
-from absolute_zero.types import Entry, Judgement, Kind, Standing, Step
+from absolute_zero.types import Entry, Grade, Kind, Status, Step
 from absolute_zero.values import read
 
 
@@ -28,10 +28,10 @@ def _funnel(step: Step) -> dict[str, float]:
     for ruling in step.rulings:
         kind, made = ruling.draft.kind, ruling.made
         counts[f"proposals/{kind}"] += 1
-        counts[f"read/{kind}"] += not isinstance(ruling.draft.read, Judgement)
+        counts[f"read/{kind}"] += not isinstance(ruling.draft.read, Grade)
         counts[f"valid/{kind}"] += ruling.valid
         counts[f"accepted/{kind}"] += isinstance(made, Entry)
-        if isinstance(made, Judgement):
+        if isinstance(made, Grade):
             counts[f"refused/{kind}/{made.reason}"] += 1
     return {name: float(count) for name, count in counts.items()}
 
@@ -56,11 +56,11 @@ def _responses(step: Step) -> dict[str, float]:
     values: defaultdict[str, list[float]] = defaultdict(list)
     counts: Counter[str] = Counter()
     for rollout in step.rollouts:
-        who, standing = f"{rollout.role}/{rollout.kind}", rollout.judgement.standing
+        who, status = f"{rollout.role}/{rollout.kind}", rollout.grade.status
         counts[f"responses/{who}"] += 1
-        counts[f"void/{who}"] += standing is Standing.VOID
-        counts[f"malformed/{who}"] += standing is Standing.MALFORMED
-        counts[f"right/{who}"] += rollout.judgement.right
+        counts[f"void/{who}"] += status is Status.MASKED
+        counts[f"malformed/{who}"] += status is Status.MALFORMED
+        counts[f"right/{who}"] += rollout.grade.right
         values[f"tokens/{who}"].append(len(rollout.completion.tokens))
         if rollout.reward is not None:
             values[f"reward/{who}"].append(rollout.reward)

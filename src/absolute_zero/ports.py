@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from absolute_zero.chance import Chance
+from absolute_zero.keys import Key
 from absolute_zero.types import (
     Completion,
+    Grade,
     Job,
-    Judgement,
     Kind,
     Outcome,
     Problem,
@@ -29,7 +29,7 @@ class Policy(Protocol):
     """One model in both roles. Only text, token ids and floats cross this line."""
 
     def sample(
-        self, prompts: Sequence[str], tries: int, sampling: Sampling, chances: Sequence[Chance]
+        self, prompts: Sequence[str], tries: int, sampling: Sampling, keys: Sequence[Key]
     ) -> list[list[Completion]]:
         """`tries` completions of each prompt: [prompt][try].
 
@@ -73,11 +73,11 @@ class Task(Protocol):
         """The prompt for a proposal."""
         ...
 
-    def read(self, references: Sequence[Triplet], answer: str) -> Proposal | Judgement:
+    def read(self, references: Sequence[Triplet], answer: str) -> Proposal | Grade:
         """A proposal to be run, or why it is none."""
         ...
 
-    def mint(self, proposal: Proposal, outcome: Outcome) -> Problem | Judgement:
+    def mint(self, proposal: Proposal, outcome: Outcome) -> Problem | Grade:
         """The problem it makes, or why it is not valid."""
         ...
 
@@ -85,16 +85,16 @@ class Task(Protocol):
         """The prompt for a solution."""
         ...
 
-    def judge(self, problem: Problem, answer: str) -> Judgement | Job:
+    def judge(self, problem: Problem, answer: str) -> Grade | Job:
         """How the answer fared, or the job that decides it."""
         ...
 
-    def decide(self, problem: Problem, outcome: Outcome) -> Judgement:
+    def decide(self, problem: Problem, outcome: Outcome) -> Grade:
         """What the outcome of that job means."""
         ...
 
 
-class World(NamedTuple):
+class Components(NamedTuple):
     """All that the story asks."""
 
     policy: Policy

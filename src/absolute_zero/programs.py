@@ -50,7 +50,8 @@ def parse_program(text: str) -> ast.Module:
             # Strings and comments hold no marks, but all those of an f-string count, as its fields are code.
             lines = _INERT.sub(
                 lambda found: "~" * len(_MARK.findall(found[0])) if found[1] or found[2] else " ",
-                "\n" + text.replace("\r", "\n"))
+                "\n" + text.replace("\r", "\n"),
+            )
             _check_paths(_MARK.findall(lines))
         if _WARNED.search(text) is None:
             return tree_of(text, "exec")

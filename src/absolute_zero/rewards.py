@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
-from absolute_zero.types import Role, Standing
+from absolute_zero.types import Role, Status
 
 RIGHT = 1.0
 """Accuracy of a right answer (paper eq. 5)."""
@@ -97,7 +97,7 @@ class Scale:
     """Passed with a score of exactly 0: a valid task that nobody learns from."""
     failed: float = NOT_PASSING
     malformed: float = FORMAT_ERROR
-    unpaid: float = UNFORESEEABLE
+    neutral: float = UNFORESEEABLE
 
 
 PAPER = Scale()
@@ -114,26 +114,26 @@ SCALES: Mapping[Preset, Mapping[Role, Scale]] = {
 """What a response earns by preset and role: the paper's text, or what its public code does instead."""
 
 
-def composite(standing: Standing, score: float, scale: Scale = PAPER) -> float | None:
+def composite(status: Status, score: float, scale: Scale = PAPER) -> float | None:
     """The reward of one response, of either role (paper eq. 6); None if it leaves the batch.
 
     `score` counts only where the standing is PASSED. Raises ValueError if it then is no finite number.
 
-    >>> composite(Standing.PASSED, 0.875), composite(Standing.MALFORMED, 0.875), composite(Standing.VOID, 0.875)
+    >>> composite(Status.PASSED, 0.875), composite(Status.MALFORMED, 0.875), composite(Status.MASKED, 0.875)
     (0.875, -1.0, None)
     """
-    match standing:
-        case Standing.PASSED:
+    match status:
+        case Status.PASSED:
             if not math.isfinite(score):
                 raise ValueError(f"a score of {score} cannot be trained on: pass a finite number")
             return score if score else scale.zero
-        case Standing.FAILED:
+        case Status.FAILED:
             return scale.failed
-        case Standing.MALFORMED:
+        case Status.MALFORMED:
             return scale.malformed
-        case Standing.UNPAID:
-            return scale.unpaid
-        case Standing.VOID:
+        case Status.NEUTRAL:
+            return scale.neutral
+        case Status.MASKED:
             return None
         case _:
-            assert_never(standing)
+            assert_never(status)

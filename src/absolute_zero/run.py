@@ -26,13 +26,13 @@ from typing import Final, Self, final
 
 from absolute_zero import selfplay
 from absolute_zero.buffer import Buffer, held_out
-from absolute_zero.chance import Chance
 from absolute_zero.config import Config
 from absolute_zero.disk import digest_of, explained, locked, sync, sync_folder, write
 from absolute_zero.evals.triplets import suite_files
 from absolute_zero.executor import Sandbox
-from absolute_zero.ports import Policy, World
-from absolute_zero.store import Beside, Checkpoint, Store
+from absolute_zero.keys import Key
+from absolute_zero.ports import Components, Policy
+from absolute_zero.store import Checkpoint, StepExtras, Store
 from absolute_zero.tasks import make_tasks
 from absolute_zero.types import Completion, Job, Outcome, Sample, Sampling, Step, UserError
 
@@ -75,7 +75,7 @@ class Run:
     @classmethod
     def resume(cls, folder: Path) -> Self:
         """The run in this folder. Raises UserError if there is none, it is damaged, or somebody works in it."""
-        folder = itself(folder)
+        folder = resolve(folder)
         cfg = settings_of(folder)
         return cls._open(folder, cfg, _never(cfg))
 
@@ -149,7 +149,7 @@ class Run:
                 shutil.rmtree(place, ignore_errors=True)
 
 
-def itself(folder: Path) -> Path:
+def resolve(folder: Path) -> Path:
     """The run that a link like `latest` stands for now: another run may take the link at any moment."""
     return folder.parent / folder.readlink() if os.path.islink(folder) else folder
 
@@ -174,7 +174,7 @@ def newest(folder: Path) -> tuple[int, Path]:
     raise UserError(f"{folder} has no whole checkpoint yet: wait for one, or name a model's folder")
 
 
-def remembered(folder: Path, cfg: Config) -> Buffer:
+def load_buffer(folder: Path, cfg: Config) -> Buffer:
     """What a run has accepted so far, whoever works in it."""
     with Store.read(folder / DATABASE) as store:
         return Buffer.fold(store.entries(), cfg)
@@ -184,7 +184,10 @@ def remembered(folder: Path, cfg: Config) -> Buffer:
 
 
 def play(
-    run: Run, world: World, stopping: Callable[[], bool] = lambda: False, say: Callable[[str], object] = lambda _: None
+    run: Run,
+    world: Components,
+    stopping: Callable[[], bool] = lambda: False,
+    say: Callable[[str], object] = lambda _: None,
 ) -> Iterator[Step]:
     """Train from where the run stands to its last step, or to the first step after which `stopping` says so.
 
@@ -194,14 +197,14 @@ def play(
     run.restore(world.policy, say)
     cfg, saved, timed = run.cfg, set[int](), Timed(world)
 
-    def keep(done: Step) -> Beside:
+    def keep(done: Step) -> StepExtras:
         base = _base_rates(done, world, cfg)
         due = done.number == cfg.steps or (cfg.checkpoint_every and done.number % cfg.checkpoint_every == 0)
         checkpoint = None
         if done.number > 0 and (due or stopping()):
             saved.add(done.number)
             checkpoint = run.save(world.policy, done)
-        return Beside(checkpoint, base, timed.clocks(done))
+        return StepExtras(checkpoint, base, timed.clocks(done))
 
     for done in selfplay.train(timed.world, run.store, cfg, run.never, keep):
         if done.number in saved:
@@ -211,13 +214,13 @@ def play(
             return
 
 
-def _base_rates(done: Step, world: World, cfg: Config) -> dict[str, float]:
+def _base_rates(done: Step, world: Components, cfg: Config) -> dict[str, float]:
     """How often the model that the run began with solves this step's new tasks (ALGORITHM.md section 7)."""
     if done.number < 1 or not cfg.evals.base_every or done.number % cfg.evals.base_every or not done.entries:
         return {}
-    first = world._replace(policy=policy_of(cfg))
-    chance = Chance(cfg.seed).at("base", done.number)
-    tries = selfplay.solve(done.entries, cfg.solve.trials, first, cfg.sampling.drawing, chance)
+    first = world._replace(policy=open_policy(cfg))
+    key = Key(cfg.seed).at("base", done.number)
+    tries = selfplay.solve(done.entries, cfg.solve.trials, first, cfg.sampling.drawing, key)
     tried = [selfplay.tried(entry, some) for entry, some in zip(done.entries, tries, strict=True)]
     rates = {kind: [e.successes / e.trials for e in tried if e.problem.kind is kind and e.trials] for kind in cfg.kinds}
     return {f"solve_rate/base/{kind}": sum(some) / len(some) for kind, some in rates.items() if some}
@@ -227,11 +230,11 @@ def _base_rates(done: Step, world: World, cfg: Config) -> dict[str, float]:
 class Timed:
     """A world whose parts are timed: seconds in the policy and in the executor, and in everything."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Components) -> None:
         self._policy, self._executor = world.policy, world.executor
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._begun = time.perf_counter()
-        self.world = World(policy=self, executor=self, tasks=world.tasks)
+        self.world = Components(policy=self, executor=self, tasks=world.tasks)
 
     def clocks(self, done: Step) -> dict[str, float]:
         """Seconds by part since the last call, with the tokens of this step: sampled, and given to the policy to learn
@@ -254,11 +257,11 @@ class Timed:
         self._seconds[part] += time.perf_counter() - begun
 
     def sample(
-        self, prompts: Sequence[str], tries: int, sampling: Sampling, chances: Sequence[Chance]
+        self, prompts: Sequence[str], tries: int, sampling: Sampling, keys: Sequence[Key]
     ) -> list[list[Completion]]:
         """The policy's."""
         with self._timing("sample"):
-            return self._policy.sample(prompts, tries, sampling, chances)
+            return self._policy.sample(prompts, tries, sampling, keys)
 
     def update(self, samples: Sequence[Sample]) -> Mapping[str, float]:
         """The policy's."""
@@ -283,14 +286,14 @@ class Timed:
 
 
 @contextmanager
-def world_of(cfg: Config) -> Generator[World]:
+def open_components(cfg: Config) -> Generator[Components]:
     """The policy, sandbox and tasks that the settings name; the sandbox is closed at the end."""
-    policy = policy_of(cfg)
+    policy = open_policy(cfg)
     with Sandbox(cfg.sandbox.workers or None, cfg.sandbox.minimum_level) as sandbox:
-        yield World(policy, sandbox, make_tasks(cfg))
+        yield Components(policy, sandbox, make_tasks(cfg))
 
 
-def policy_of(cfg: Config) -> Policy:
+def open_policy(cfg: Config) -> Policy:
     """The policy that `model.path` names: `embedded` is the model in the package, and `scripted` the apprentice of
     straight lines, which needs no torch."""
     if cfg.model.path == SCRIPTED:

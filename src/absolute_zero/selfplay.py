@@ -14,47 +14,47 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 
 from absolute_zero import rewards, text
-from absolute_zero.advantages import Earned, advantages, sampled_once
+from absolute_zero.advantages import Reward, advantages, sampled_once
 from absolute_zero.buffer import Buffer
-from absolute_zero.chance import Chance
 from absolute_zero.config import Config
+from absolute_zero.keys import Key
 from absolute_zero.monitors import complaint, measure
 from absolute_zero.novelty import facts, probes
-from absolute_zero.ports import World
-from absolute_zero.store import Beside, Flag, Store
+from absolute_zero.ports import Components
+from absolute_zero.store import Flag, StepExtras, Store
 from absolute_zero.types import (
     Completion,
-    Draft,
     Entry,
+    Grade,
     Job,
-    Judgement,
     Problem,
     Proposal,
+    ProposalRollout,
     Refusal,
     Role,
     Rollout,
-    Ruling,
     Sample,
     Sampling,
-    Standing,
+    Status,
     Step,
     UserError,
+    Validation,
 )  # fmt: skip
 
 
-def step(number: int, world: World, buffer: Buffer, cfg: Config) -> Step:
+def step(number: int, world: Components, buffer: Buffer, cfg: Config) -> Step:
     """One step of training, in the paper's order."""
-    chance, sampling = Chance(cfg.seed).at(number), cfg.sampling.drawing
-    drafts = propose(world, buffer, cfg, chance)
+    key, sampling = Key(cfg.seed).at(number), cfg.sampling.drawing
+    drafts = propose(world, buffer, cfg, key)
     rulings = gate(number, drafts, world, buffer)  # valid, depends on its input, new
     fresh = [ruling.made for ruling in rulings if isinstance(ruling.made, Entry)]
-    trials = solve(fresh, cfg.solve.trials, world, sampling, chance)
+    trials = solve(fresh, cfg.solve.trials, world, sampling, key)
     fresh = [tried(entry, tries) for entry, tries in zip(fresh, trials, strict=True)]  # how hard for me, today?
     buffer.add(fresh)
-    chosen = choose_practice(fresh, buffer, cfg, chance)
-    practice = solve(chosen, cfg.solve.tries, world, sampling, chance, first=len(fresh))
+    chosen = choose_practice(fresh, buffer, cfg, key)
+    practice = solve(chosen, cfg.solve.tries, world, sampling, key, first=len(fresh))
     reused, unused = (flat(trials), []) if cfg.solve.reuse_trials else ([], flat(trials))
-    credited = credit([*pay_proposals(rulings, fresh, cfg), *reused, *flat(practice)], cfg, chance)
+    credited = compute_advantages([*reward_proposals(rulings, fresh, cfg), *reused, *flat(practice)], cfg, key)
     stats = world.policy.update(samples(credited))
     return Step(number, tuple(rulings), tuple(fresh), (*credited, *unused), stats)
 
@@ -62,41 +62,41 @@ def step(number: int, world: World, buffer: Buffer, cfg: Config) -> Step:
 # --- 1. propose ---------------------------------------------------------------------------------------------
 
 
-def propose(world: World, buffer: Buffer, cfg: Config, chance: Chance) -> list[Draft]:
+def propose(world: Components, buffer: Buffer, cfg: Config, key: Key) -> list[ProposalRollout]:
     """B proposals of each kind, one response to a prompt."""
     asked = [(kind, item) for kind in world.tasks for item in range(cfg.propose.batch)]
-    shown = [buffer.references(kind, chance.at("references", kind, item)) for kind, item in asked]
+    shown = [buffer.references(kind, key.at("references", kind, item)) for kind, item in asked]
     triplets = [[entry.triplet for entry in entries] for entries in shown]
     prompts = [world.tasks[kind].ask(past) for (kind, _), past in zip(asked, triplets, strict=True)]
-    chances = [chance.at("propose", kind, item) for kind, item in asked]
-    said = world.policy.sample(prompts, 1, cfg.sampling.drawing, chances)
-    drafts: list[Draft] = []
+    keys = [key.at("propose", kind, item) for kind, item in asked]
+    said = world.policy.sample(prompts, 1, cfg.sampling.drawing, keys)
+    drafts: list[ProposalRollout] = []
     for place, ((kind, item), [completion]) in enumerate(zip(asked, said, strict=True)):
-        answer = answer_of(prompts[place], completion)
-        read = answer if isinstance(answer, Judgement) else world.tasks[kind].read(triplets[place], answer)
-        drafts.append(Draft(kind, item, shown[place], prompts[place], completion, read))
+        answer = read_answer(prompts[place], completion)
+        read = answer if isinstance(answer, Grade) else world.tasks[kind].read(triplets[place], answer)
+        drafts.append(ProposalRollout(kind, item, shown[place], prompts[place], completion, read))
     return drafts
 
 
-def answer_of(prompt: str, completion: Completion) -> str | Judgement:
+def read_answer(prompt: str, completion: Completion) -> str | Grade:
     """What stands in the answer of a response, or why nothing does."""
     if not completion.tokens:
-        return Judgement(Standing.VOID, reason="prompt_too_long")
-    if completion.cut:
-        return Judgement(Standing.MALFORMED, reason="cut")
+        return Grade(Status.MASKED, reason="prompt_too_long")
+    if completion.truncated:
+        return Grade(Status.MALFORMED, reason="truncated")
     parts = text.thought_and_answer(completion.text, opened=prompt.endswith(text.THINK))
     if isinstance(parts, Refusal):
-        return Judgement(Standing.MALFORMED, reason=parts.reason, detail=parts.detail)
+        return Grade(Status.MALFORMED, reason=parts.reason, detail=parts.detail)
     return parts.text
 
 
 # --- 2. validate --------------------------------------------------------------------------------------------
 
 
-def gate(number: int, drafts: Sequence[Draft], world: World, buffer: Buffer) -> list[Ruling]:
+def gate(number: int, drafts: Sequence[ProposalRollout], world: Components, buffer: Buffer) -> list[Validation]:
     """Each draft as an accepted task, or why not: does it run, always alike; does its input matter; is it new?"""
     outcomes = iter(world.executor.run([draft.read.job for draft in drafts if isinstance(draft.read, Proposal)]))
-    minted: list[tuple[Problem | Judgement, bool]] = []
+    minted: list[tuple[Problem | Grade, bool]] = []
     probing: list[Job] = []
     for draft in drafts:
         made, valid = draft.read, False
@@ -107,12 +107,12 @@ def gate(number: int, drafts: Sequence[Draft], world: World, buffer: Buffer) -> 
                 probing.append(replace(job, inputs=probes(job.inputs[0])))
         minted.append((made, valid))
     probed = iter(zip(probing, world.executor.run(probing), strict=True))
-    rulings: list[Ruling] = []
+    rulings: list[Validation] = []
     for draft, (made, valid) in zip(drafts, minted, strict=True):
         if isinstance(made, Problem):
             job, outcome = next(probed)
             made = buffer.admit(made, facts(made, job.inputs, outcome.results), number, draft.references)
-        rulings.append(Ruling(draft, made, valid))
+        rulings.append(Validation(draft, made, valid))
     return rulings
 
 
@@ -120,24 +120,24 @@ def gate(number: int, drafts: Sequence[Draft], world: World, buffer: Buffer) -> 
 
 
 def solve(
-    entries: Sequence[Entry], tries: int, world: World, sampling: Sampling, chance: Chance, first: int = 0
+    entries: Sequence[Entry], tries: int, world: Components, sampling: Sampling, key: Key, first: int = 0
 ) -> list[list[Rollout]]:
     """Judged answers, [entry][try]: the only door to answering. Items count from `first`. Equal jobs run once."""
     items = [(first + place, entry, world.tasks[entry.problem.kind]) for place, entry in enumerate(entries)]
     prompts = [task.pose(entry.problem) for _, entry, task in items]
-    chances = [chance.at("solve", task.kind, item) for item, _, task in items]
-    said = world.policy.sample(prompts, tries, sampling, chances)
-    found: list[list[Judgement | Job]] = []
+    keys = [key.at("solve", task.kind, item) for item, _, task in items]
+    said = world.policy.sample(prompts, tries, sampling, keys)
+    found: list[list[Grade | Job]] = []
     for (_, entry, task), prompt, completions in zip(items, prompts, said, strict=True):
-        answers = [answer_of(prompt, completion) for completion in completions]
-        found.append([a if isinstance(a, Judgement) else task.judge(entry.problem, a) for a in answers])
+        answers = [read_answer(prompt, completion) for completion in completions]
+        found.append([a if isinstance(a, Grade) else task.judge(entry.problem, a) for a in answers])
     jobs = list(dict.fromkeys(one for group in found for one in group if isinstance(one, Job)))
     outcomes = dict(zip(jobs, world.executor.run(jobs), strict=True))
     return [
         [
             Rollout(
                 Role.SOLVE, task.kind, item, attempt, entry.id, prompt, completion,
-                one if isinstance(one, Judgement) else task.decide(entry.problem, outcomes[one]),
+                one if isinstance(one, Grade) else task.decide(entry.problem, outcomes[one]),
             )
             for attempt, (completion, one) in enumerate(zip(completions, group, strict=True))
         ]
@@ -147,17 +147,17 @@ def solve(
 
 def tried(entry: Entry, tries: Sequence[Rollout]) -> Entry:
     """The entry with what its trials came to. A trial succeeds if it is right in full; void ones do not count."""
-    judged = [rollout.judgement for rollout in tries if rollout.judgement.standing is not Standing.VOID]
+    judged = [rollout.grade for rollout in tries if rollout.grade.status is not Status.MASKED]
     return replace(entry, trials=len(judged), successes=sum(found.right for found in judged))
 
 
-def choose_practice(fresh: Sequence[Entry], buffer: Buffer, cfg: Config, chance: Chance) -> list[Entry]:
+def choose_practice(fresh: Sequence[Entry], buffer: Buffer, cfg: Config, key: Key) -> list[Entry]:
     """B tasks of each kind, the new ones first, the rest from the buffer; the new ones not if trials are reused."""
     chosen: list[Entry] = []
     for kind in cfg.kinds:
         new = [entry for entry in fresh if entry.problem.kind is kind and buffer.practises(entry)]
         ids = {entry.id for entry in new}
-        old = buffer.practice(kind, cfg.propose.batch - len(new), ids, chance.at("practice", kind))
+        old = buffer.practice(kind, cfg.propose.batch - len(new), ids, key.at("practice", kind))
         chosen += old if cfg.solve.reuse_trials else [*new, *old]
     return chosen
 
@@ -165,7 +165,7 @@ def choose_practice(fresh: Sequence[Entry], buffer: Buffer, cfg: Config, chance:
 # --- 6. learn -----------------------------------------------------------------------------------------------
 
 
-def pay_proposals(rulings: Sequence[Ruling], fresh: Sequence[Entry], cfg: Config) -> list[Rollout]:
+def reward_proposals(rulings: Sequence[Validation], fresh: Sequence[Entry], cfg: Config) -> list[Rollout]:
     """The proposals as rollouts: an accepted one passes with its learnability as score, others stay as judged."""
     entries, form = {entry.id: entry for entry in fresh}, cfg.reward.learnability
     paid: list[Rollout] = []
@@ -173,31 +173,31 @@ def pay_proposals(rulings: Sequence[Ruling], fresh: Sequence[Entry], cfg: Config
         known = 0
         if isinstance(made, Entry):
             known, entry = made.id, entries[made.id]
-            made = Judgement(Standing.VOID, reason="no_trials")
+            made = Grade(Status.MASKED, reason="no_trials")
             if entry.trials:
-                made = Judgement(Standing.PASSED, rewards.learnability(entry.successes, entry.trials, form))
+                made = Grade(Status.PASSED, rewards.learnability(entry.successes, entry.trials, form))
         paid.append(Rollout(Role.PROPOSE, draft.kind, draft.item, 0, known, draft.prompt, draft.completion, made))
     return paid
 
 
-def credit(rollouts: Sequence[Rollout], cfg: Config, chance: Chance) -> list[Rollout]:
+def compute_advantages(rollouts: Sequence[Rollout], cfg: Config, key: Key) -> list[Rollout]:
     """Rewards, weights, and advantages: against one baseline per role and kind (TRR++), or as the settings say.
 
     Weight 1 for a proposal, lambda / tries of its task for a solution; 0 for what leaves the batch: void ones, those
     of a role that is not trained, and lone tries under an estimator that compares tries. `chance` deals a control.
     """
     scales, worth = rewards.SCALES[cfg.reward.scale], {Role.PROPOSE: 1.0, Role.SOLVE: cfg.solve.lam}
-    pay = [rewards.composite(r.judgement.standing, r.judgement.score, scales[r.role]) for r in rollouts]
+    pay = [rewards.composite(r.grade.status, r.grade.score, scales[r.role]) for r in rollouts]
     tries = Counter((r.role, r.kind, r.item) for r, reward in zip(rollouts, pay, strict=True) if reward is not None)
-    earned: list[Earned] = []
+    earned: list[Reward] = []
     for r, reward in zip(rollouts, pay, strict=True):
         taken = reward is not None and r.role in cfg.train_roles
         weight = worth[r.role] / tries[r.role, r.kind, r.item] if taken else 0.0
-        earned.append(Earned(r.role, r.kind, r.item, reward or 0.0, weight, len(r.completion.tokens)))
+        earned.append(Reward(r.role, r.kind, r.item, reward or 0.0, weight, len(r.completion.tokens)))
     names = {Role.PROPOSE: cfg.estimator.propose, Role.SOLVE: cfg.estimator.solve}
     for place in sampled_once(earned, names):
         earned[place] = replace(earned[place], weight=0.0)
-    gained = advantages(earned, names, chance.at("shuffled") if cfg.estimator.shuffled else None)
+    gained = advantages(earned, names, key.at("shuffled") if cfg.estimator.shuffled else None)
     return [
         replace(r, reward=reward, weight=e.weight, advantage=advantage)
         for r, reward, e, advantage in zip(rollouts, pay, earned, gained, strict=True)
@@ -218,8 +218,8 @@ def flat(tries: Sequence[Sequence[Rollout]]) -> list[Rollout]:
 
 
 def train(
-    world: World, store: Store, cfg: Config, held_out: Set[str] = frozenset(),
-    keep: Callable[[Step], Beside] = lambda done: Beside(),
+    world: Components, store: Store, cfg: Config, held_out: Set[str] = frozenset(),
+    keep: Callable[[Step], StepExtras] = lambda done: StepExtras(),
 ) -> Iterator[Step]:  # fmt: skip
     """Seed, then train, from wherever the store stands; yields each step once it is stored.
 
@@ -236,14 +236,14 @@ def train(
         if flags and min(short.values()) < cfg.propose.batch:
             raise UserError(flags[0].detail)
         done = step(number, world, buffer, cfg) if number > 0 else seed(number, world, buffer, cfg)
-        beside = keep(done)
-        store.commit(done, {**measure(done), **beside.metrics}, beside.clocks, beside.checkpoint, flags=flags)
+        extras = keep(done)
+        store.commit(done, {**measure(done), **extras.metrics}, extras.clocks, extras.checkpoint, flags=flags)
         yield done
 
 
-def seed(number: int, world: World, buffer: Buffer, cfg: Config) -> Step:
+def seed(number: int, world: Components, buffer: Buffer, cfg: Config) -> Step:
     """One round of filling the buffers, from the zero triplet on: propose and validate, learn nothing."""
-    rulings = gate(number, propose(world, buffer, cfg, Chance(cfg.seed).at(number)), world, buffer)
+    rulings = gate(number, propose(world, buffer, cfg, Key(cfg.seed).at(number)), world, buffer)
     entries = tuple(ruling.made for ruling in rulings if isinstance(ruling.made, Entry))
     buffer.add(entries)
-    return Step(number, tuple(rulings), entries, tuple(pay_proposals(rulings, entries, cfg)))
+    return Step(number, tuple(rulings), entries, tuple(reward_proposals(rulings, entries, cfg)))

@@ -113,7 +113,7 @@ class Role(StrEnum):
     SOLVE = "solve"
 
 
-class Standing(StrEnum):
+class Status(StrEnum):
     """How one response fared, for either role; what it is paid follows from this (`absolute_zero.rewards`)."""
 
     PASSED = "passed"
@@ -122,9 +122,9 @@ class Standing(StrEnum):
     """Well formed but not passing: a wrong answer, a proposal that is not valid, a refusal it could foresee."""
     MALFORMED = "malformed"
     """The format is broken, or the response was cut at the length limit."""
-    UNPAID = "unpaid"
+    NEUTRAL = "unpaid"
     """Proposer only: valid, and refused by the gate for what it could not see. Worth 0; trained on."""
-    VOID = "void"
+    MASKED = "void"
     """Not to be judged (the machine failed, or a held-out program was hit): leaves the batch, counted."""
 
 
@@ -212,7 +212,7 @@ class Sampling:
 class Completion:
     """What a policy wrote after one prompt.
 
-    >>> Completion("2</answer>", tokens=(17, 4), logprobs=(-0.5, -0.1)).cut
+    >>> Completion("2</answer>", tokens=(17, 4), logprobs=(-0.5, -0.1)).truncated
     False
     """
 
@@ -222,7 +222,7 @@ class Completion:
     """Every sampled token, an end-of-text token included. Empty only if the prompt was too long to answer."""
     logprobs: tuple[float, ...]
     """Natural log of the probability with which the sampler drew each token."""
-    cut: bool = False
+    truncated: bool = False
     """It ended at the length limit (or never began): a format error."""
 
 
@@ -240,14 +240,14 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Grade:
     """How one response fared, and why.
 
-    >>> Judgement(Standing.FAILED, reason="wrong").score
+    >>> Grade(Status.FAILED, reason="wrong").score
     0.0
     """
 
-    standing: Standing
+    status: Status
     score: float = 0.0
     """The role's own reward, in [0, 1]; counts only where the standing is PASSED."""
     reason: str = ""
@@ -258,7 +258,7 @@ class Judgement:
     @property
     def right(self) -> bool:
         """It passed with the full score: what counts as success of a solution."""
-        return self.standing is Standing.PASSED and self.score >= 1.0
+        return self.status is Status.PASSED and self.score >= 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +275,7 @@ class Rollout:
     """Id of the entry it solved or became; 0 for a proposal that became none."""
     prompt: str
     completion: Completion
-    judgement: Judgement
+    grade: Grade
     reward: float | None = None
     """None: it left the batch."""
     weight: float = 0.0
@@ -286,7 +286,7 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ProposalRollout:
     """One proposal as it came: what was asked with which references, and what was read from the answer."""
 
     kind: Kind
@@ -294,15 +294,15 @@ class Draft:
     references: tuple[Entry, ...]
     prompt: str
     completion: Completion
-    read: Proposal | Judgement
+    read: Proposal | Grade
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class Validation:
     """What the gate made of a draft."""
 
-    draft: Draft
-    made: Entry | Judgement
+    draft: ProposalRollout
+    made: Entry | Grade
     valid: bool
     """It ran to the same value in every interpreter: before any question of novelty."""
 
@@ -312,7 +312,7 @@ class Step:
     """Everything that happened in one step, or in one round of seeding (in which nothing is tried or learned)."""
 
     number: int
-    rulings: tuple[Ruling, ...]
+    rulings: tuple[Validation, ...]
     entries: tuple[Entry, ...]
     """The accepted tasks, with the successes of their trials."""
     rollouts: tuple[Rollout, ...]

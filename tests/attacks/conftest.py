@@ -23,7 +23,7 @@ LEVELS = (
 
 
 @dataclass
-class World:
+class Components:
     """What hostile programs may try to touch."""
 
     folder: Path
@@ -51,13 +51,13 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Components]:
     folder = tmp_path_factory.mktemp("outside")
     folder.chmod(0o777)
     os.environ[SECRET_NAME] = SECRET
     listener = socket.create_server(("127.0.0.1", 0))
     try:
-        yield World(folder, listener)
+        yield Components(folder, listener)
     finally:
         listener.close()
         del os.environ[SECRET_NAME]
@@ -69,7 +69,7 @@ def level(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def sandbox(level: str, world: World) -> Iterator[Sandbox]:
+def sandbox(level: str, world: Components) -> Iterator[Sandbox]:
     """`world` first: the secret must be there when the zygotes start."""
     try:
         made = Sandbox(workers=1, minimum_level=level, level=level)

@@ -16,7 +16,7 @@ from .cases_answers import ABDUCED, DEDUCED, PLUS_ONE, Abduced, Deduced
 from .cases_hacks import CASES as HACKS
 from .cases_hacks import PAIRS, Induced
 from .cases_tampering import CASES as TAMPERING
-from .conftest import World
+from .conftest import Components
 
 CASES = HACKS + TAMPERING
 
@@ -40,7 +40,7 @@ def check_honest(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("case", DEDUCED, ids=by_name)
-def test_deduction(case: Deduced, world: World) -> None:
+def test_deduction(case: Deduced, world: Components) -> None:
     started = time.monotonic()
     right = judge_deduction(gold=case.gold, answer=world.fill(case.answer))
     assert right is case.right, f"{case.name}: answer {case.answer[:80]!r} judged {right}"
@@ -54,7 +54,7 @@ def test_right_deduction_either_way_round(case: Deduced) -> None:
     assert judge_deduction(gold=case.answer, answer=case.gold) is True
 
 
-def test_abduction(sandbox: Sandbox, world: World) -> None:
+def test_abduction(sandbox: Sandbox, world: Components) -> None:
     """All answers to one program in one call, in order: no answer helps or spoils another."""
     groups: dict[tuple[str, str], list[Abduced]] = {}
     for case in ABDUCED:
@@ -70,7 +70,7 @@ def test_abduction(sandbox: Sandbox, world: World) -> None:
     check_honest(sandbox)
 
 
-def test_abduction_one_by_one(sandbox: Sandbox, world: World) -> None:
+def test_abduction_one_by_one(sandbox: Sandbox, world: Components) -> None:
     wrong = []
     for case in ABDUCED:
         answers = [world.fill(case.answer)]
@@ -86,7 +86,7 @@ def test_nothing_to_judge(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=by_name)
-def test_induction(case: Induced, sandbox: Sandbox, world: World) -> None:
+def test_induction(case: Induced, sandbox: Sandbox, world: Components) -> None:
     [judged] = judge_induction(sandbox, pairs=list(case.pairs), programs=[world.fill(case.program)])
     assert stands(case, judged), f"{case.name}: earned {case.right}, judged {judged}"
     assert all(type(right) is bool for right in judged)
@@ -94,7 +94,7 @@ def test_induction(case: Induced, sandbox: Sandbox, world: World) -> None:
     check_honest(sandbox)
 
 
-def test_induction_among_others(sandbox: Sandbox, world: World) -> None:
+def test_induction_among_others(sandbox: Sandbox, world: Components) -> None:
     """All hacks as candidates for the same pairs, a right program between: the same judgement as alone."""
     cases = [case for case in CASES if case.pairs == PAIRS]
     programs = [text for case in cases for text in (world.fill(case.program), HONEST)]

@@ -11,7 +11,7 @@ from absolute_zero.executor import Sandbox
 from absolute_zero.types import Job, Outcome, Result, Verdict
 
 from .cases import CASES, HONEST
-from .conftest import World
+from .conftest import Components
 from .table import ESCAPES, Case
 
 LAYOUTS = Path("/proc/sys/kernel/randomize_va_space")
@@ -26,7 +26,7 @@ SEALED_FIRST = [
 ]
 
 
-def job_of(case: Case, level: str, world: World) -> Job:
+def job_of(case: Case, level: str, world: Components) -> Job:
     return Job(
         program=world.fill(case.text(level)),
         inputs=case.inputs,
@@ -60,7 +60,7 @@ def complaint(case: Case, level: str, outcome: Outcome) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_case(case: Case, level: str, sandbox: Sandbox, world: World) -> None:
+def test_case(case: Case, level: str, sandbox: Sandbox, world: Components) -> None:
     started = time.monotonic()
     [outcome] = sandbox.run([job_of(case, level, world)])
     took = time.monotonic() - started
@@ -75,7 +75,7 @@ def test_case(case: Case, level: str, sandbox: Sandbox, world: World) -> None:
 
 
 @pytest.mark.parametrize("level", SEALED_FIRST, indirect=True, scope="module")
-def test_one_run(level: str, sandbox: Sandbox, world: World) -> None:
+def test_one_run(level: str, sandbox: Sandbox, world: Components) -> None:
     """The corpus as one batch, shuffled, honest jobs between: the same verdicts, in order."""
     order = [case for case in CASES if level != "weak" or case.number not in ESCAPES]
     random.Random(20261122).shuffle(order)
@@ -84,8 +84,9 @@ def test_one_run(level: str, sandbox: Sandbox, world: World) -> None:
     assert len(outcomes) == len(jobs)
     wrong = [complaint(case, level, outcome) for case, outcome in zip(order, outcomes[::2], strict=True)]
     assert not list(filter(None, wrong)), "\n".join(filter(None, wrong))
-    spoiled = [case.name for case, outcome in zip(order, outcomes[1::2], strict=True)
-               if outcome.results != HONEST_RESULTS]
+    spoiled = [
+        case.name for case, outcome in zip(order, outcomes[1::2], strict=True) if outcome.results != HONEST_RESULTS
+    ]
     assert not spoiled, f"honest jobs after {spoiled} came out wrong"
     if level != "weak":
         assert not world.marks()

@@ -7,7 +7,7 @@ import pytest
 from absolute_zero.config import Config
 from absolute_zero.executor import Sandbox
 from absolute_zero.tasks import make_tasks
-from absolute_zero.types import Job, Judgement, Kind, Problem, Standing
+from absolute_zero.types import Grade, Job, Kind, Problem, Status
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,6 @@ def test_a_solver_that_hacks_is_never_right(sandbox: Sandbox, kind: Kind) -> Non
     problem = Problem(kind, program, pairs if kind is Kind.INDUCTION else pairs[3:], "Odd.")
     found = [task.judge(problem, answer) for answer in HACKS[kind]]
     outcomes = iter(sandbox.run([one for one in found if isinstance(one, Job)]))
-    verdicts = [one if isinstance(one, Judgement) else task.decide(problem, next(outcomes)) for one in found]
-    assert {verdict.standing for verdict in verdicts} <= {Standing.FAILED, Standing.MALFORMED}
+    verdicts = [one if isinstance(one, Grade) else task.decide(problem, next(outcomes)) for one in found]
+    assert {verdict.status for verdict in verdicts} <= {Status.FAILED, Status.MALFORMED}
     assert not [verdict for verdict in verdicts if verdict.score]

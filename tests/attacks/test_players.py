@@ -19,10 +19,10 @@ from absolute_zero.buffer import ZERO, Buffer
 from absolute_zero.config import Config
 from absolute_zero.executor import Sandbox
 from absolute_zero.policy.scripted import Lines, Scripted
-from absolute_zero.ports import World
+from absolute_zero.ports import Components
 from absolute_zero.selfplay import seed, step
 from absolute_zero.tasks import make_tasks
-from absolute_zero.types import Judgement, Kind, Role, Ruling
+from absolute_zero.types import Grade, Kind, Role, Validation
 from absolute_zero.values import canonical
 
 ROUNDS = 24
@@ -259,10 +259,10 @@ def called(program: str, given: str) -> str:
     return canonical(eval(f"f({given})", names))
 
 
-def rounds(sandbox: Sandbox, game: Game, cfg: Config, number_of: int = ROUNDS) -> tuple[Buffer, list[Ruling]]:
+def rounds(sandbox: Sandbox, game: Game, cfg: Config, number_of: int = ROUNDS) -> tuple[Buffer, list[Validation]]:
     """What the gate made of it, round by round."""
-    world = World(Scripted(Lines(game.say)), sandbox, make_tasks(cfg))
-    buffer, rulings = Buffer(cfg), list[Ruling]()
+    world = Components(Scripted(Lines(game.say)), sandbox, make_tasks(cfg))
+    buffer, rulings = Buffer(cfg), list[Validation]()
     for place in range(number_of):
         rulings += seed(place - number_of, world, buffer, cfg).rulings
     return buffer, rulings
@@ -273,7 +273,7 @@ def test_a_player_gets_few_tasks_in_however_long_it_plays(sandbox: Sandbox, name
     play, inputs, most, most_induction = PLAYERS[name]
     cfg = config()
     buffer, rulings = rounds(sandbox, Game(play, inputs), cfg)
-    reasons = Counter(r.made.reason if isinstance(r.made, Judgement) else "accepted" for r in rulings)
+    reasons = Counter(r.made.reason if isinstance(r.made, Grade) else "accepted" for r in rulings)
     assert len(rulings) == ROUNDS * cfg.propose.batch * len(KINDS)
     assert sum(r.valid for r in rulings) > len(rulings) // 2, reasons  # it does play
     sizes = {kind: buffer.size(kind) for kind in KINDS}
@@ -297,7 +297,7 @@ def test_a_player_earns_what_its_few_tasks_allow(sandbox: Sandbox, right: float)
     own solver always fails or always succeeds. The rest is worth nothing, or costs."""
     cfg = config()
     game = Game(everything, number_inputs, right)
-    world, buffer = World(Scripted(Lines(game.say)), sandbox, make_tasks(cfg)), Buffer(cfg)
+    world, buffer = Components(Scripted(Lines(game.say)), sandbox, make_tasks(cfg)), Buffer(cfg)
     earned: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
     for place in range(1, ROUNDS + 1):
         for rollout in step(place, world, buffer, cfg).rollouts:
@@ -359,6 +359,6 @@ def test_honest_tasks_all_get_in(sandbox: Sandbox) -> None:
     """The same gate, before a proposer that has thirty ideas."""
     cfg = config(kinds=["deduction", "abduction"])
     buffer, rulings = rounds(sandbox, Game(honest, number_inputs), cfg, len(HONEST))
-    refused = [(r.made, r.draft.completion.text) for r in rulings if isinstance(r.made, Judgement)]
+    refused = [(r.made, r.draft.completion.text) for r in rulings if isinstance(r.made, Grade)]
     assert not refused
     assert buffer.size(Kind.DEDUCTION) == buffer.size(Kind.ABDUCTION) == len(HONEST)

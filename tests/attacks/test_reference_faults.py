@@ -18,7 +18,7 @@ from absolute_zero.ports import Task
 from absolute_zero.store import Store
 from absolute_zero.tasks import make_tasks
 from absolute_zero.text import render_input, render_program, render_program_and_input
-from absolute_zero.types import Entry, Job, Judgement, Kind, Problem, Proposal, Role, Standing, Step, Verdict
+from absolute_zero.types import Entry, Grade, Job, Kind, Problem, Proposal, Role, Status, Step, Verdict
 from worlds import settings, watched, world
 
 CFG = settings()
@@ -35,13 +35,13 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield made
 
 
-def judged(sandbox: Sandbox, problem: Problem, answer: str) -> Judgement:
+def judged(sandbox: Sandbox, problem: Problem, answer: str) -> Grade:
     task: Task = TASKS[problem.kind]
     found = task.judge(problem, answer)
     return task.decide(problem, sandbox.run([found])[0]) if isinstance(found, Job) else found
 
 
-def minted(sandbox: Sandbox, kind: Kind, program: str, given: str) -> Problem | Judgement:
+def minted(sandbox: Sandbox, kind: Kind, program: str, given: str) -> Problem | Grade:
     read = TASKS[kind].read([], render_program_and_input(program, given))
     return TASKS[kind].mint(read, sandbox.run([read.job])[0]) if isinstance(read, Proposal) else read
 
@@ -120,14 +120,14 @@ def test_no_text_of_the_model_is_evaluated_here(tmp_path: Path) -> None:
 def test_what_is_not_right_scores_nothing(one: Sandbox, problem: Problem, answer: str, block: bool) -> None:
     render = {Kind.DEDUCTION: "output", Kind.ABDUCTION: "input", Kind.INDUCTION: "python"}[problem.kind]
     found = judged(one, problem, f"```{render}\n{answer}\n```" if block else answer)
-    assert found.standing in (Standing.FAILED, Standing.MALFORMED)
+    assert found.status in (Status.FAILED, Status.MALFORMED)
     assert found.score == 0
 
 
 def test_what_is_right_scores(one: Sandbox) -> None:
-    assert judged(one, DEDUCE, "2").standing is Standing.PASSED
-    assert judged(one, ABDUCE, "1").standing is Standing.PASSED
-    assert judged(one, INDUCE, render_program("def f(y):\n    return 1 + y")).standing is Standing.PASSED
+    assert judged(one, DEDUCE, "2").status is Status.PASSED
+    assert judged(one, ABDUCE, "1").status is Status.PASSED
+    assert judged(one, INDUCE, render_program("def f(y):\n    return 1 + y")).status is Status.PASSED
 
 
 # --- 3. errors and chance as empty outputs ------------------------------------------------------------------
@@ -147,8 +147,8 @@ def test_what_is_right_scores(one: Sandbox) -> None:
 )
 def test_a_program_without_a_value_makes_no_task(one: Sandbox, program: str, reason: Verdict) -> None:
     found = minted(one, Kind.DEDUCTION, program, "1")
-    assert isinstance(found, Judgement)
-    assert (found.standing, found.reason) == (Standing.FAILED, reason)
+    assert isinstance(found, Grade)
+    assert (found.status, found.reason) == (Status.FAILED, reason)
 
 
 # --- 4. cut outputs, inputs of several lines, inf and nan ---------------------------------------------------
@@ -159,22 +159,22 @@ def test_outputs_are_never_cut(one: Sandbox) -> None:
     assert isinstance(problem, Problem)
     [(_, output)] = problem.pairs
     assert output == str(list(range(400)))
-    assert judged(one, problem, output).standing is Standing.PASSED
-    assert judged(one, problem, output[:400]).standing is not Standing.PASSED
+    assert judged(one, problem, output).status is Status.PASSED
+    assert judged(one, problem, output[:400]).status is not Status.PASSED
 
 
 @pytest.mark.parametrize("given", ["[1,\n 2,\n 3]", "'''a\nb'''", "'a',\n{\n 'k': 1,\n}"])
 def test_inputs_of_several_lines_are_inputs(one: Sandbox, given: str) -> None:
     problem = minted(one, Kind.ABDUCTION, "def f(*x):\n    return [*x]", given)
     assert isinstance(problem, Problem)
-    assert judged(one, problem, render_input(given)).standing is Standing.PASSED
+    assert judged(one, problem, render_input(given)).status is Status.PASSED
 
 
 @pytest.mark.parametrize("text", ["inf", "-inf", "nan", "float('inf')", "float('nan')", "[nan, inf]"])
 def test_inf_and_nan_can_be_answered(one: Sandbox, text: str) -> None:
     problem = minted(one, Kind.DEDUCTION, "def f(x):\n    return x", text)
     assert isinstance(problem, Problem)
-    assert judged(one, problem, text).standing is Standing.PASSED
+    assert judged(one, problem, text).status is Status.PASSED
 
 
 # --- 5. is `test_a_program_without_a_value_makes_no_task`; 6. modules, memory, workers ----------------------
@@ -184,13 +184,13 @@ def test_inf_and_nan_can_be_answered(one: Sandbox, text: str) -> None:
 def test_proposals_import_what_is_allowed(name: str) -> None:
     for program in (f"import {name}\n\n{PROGRAM}", f"def f(x):\n    return __import__({name!r}), x"):
         read = TASKS[Kind.DEDUCTION].read([], render_program_and_input(program, "1"))
-        assert isinstance(read, Judgement)
-        assert read.standing is Standing.FAILED
+        assert isinstance(read, Grade)
+        assert read.status is Status.FAILED
 
 
 def test_memory_is_bounded(one: Sandbox) -> None:
     found = minted(one, Kind.DEDUCTION, "def f(n):\n    return len(bytearray(n))", "1000000000")
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Grade)
     assert found.reason == Verdict.MEMORY
 
 
@@ -213,7 +213,7 @@ def test_nothing_is_stored_twice_and_a_full_buffer_takes_the_newest(one: Sandbox
     for kind in Kind:
         mine = [entry for entry in entries if entry.problem.kind is kind]
         assert len(mine) > 8
-        kept = buffer.practice(kind, 99, set(), selfplay.Chance(0))
+        kept = buffer.practice(kind, 99, set(), selfplay.Key(0))
         assert sorted(entry.id for entry in kept) == [entry.id for entry in mine[-8:]]
 
 

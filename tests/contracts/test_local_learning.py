@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import tiny_models
-from absolute_zero.chance import Chance
+from absolute_zero.keys import Key
 from absolute_zero.policy import generic, shared
 from absolute_zero.policy.batches import Item
 from absolute_zero.policy.learner import Learner
@@ -135,8 +135,8 @@ def test_old_log_probabilities_are_those_before_the_first_update() -> None:
 
 def test_log_probabilities_are_those_at_the_temperature_of_sampling() -> None:
     made = policy(sampling={"temperature": 0.6})
-    chances = [Chance(number) for number in range(3)]
-    rows = made.sample(("a b", "c", "hello <think>"), 2, Sampling(max_tokens=12, temperature=0.6), chances)
+    keys = [Key(number) for number in range(3)]
+    rows = made.sample(("a b", "c", "hello <think>"), 2, Sampling(max_tokens=12, temperature=0.6), keys)
     samples = [Sample("a b", completion, advantage=1.0) for completion in rows[0]]
     assert made.update(samples)["mismatch_max"] == pytest.approx(1.0, abs=1e-4)
     assert policy().update(samples)["mismatch"] != pytest.approx(1.0, abs=1e-2)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import tiny_models
-from absolute_zero.chance import Chance
+from absolute_zero.keys import Key
 from absolute_zero.policy import decoding, generic, sampler
 from absolute_zero.policy.tokens import Tokens
 from absolute_zero.policy.transformer import Weights, supported
@@ -32,7 +32,7 @@ def test_log_probabilities_are_those_of_transformers(name: str, tries: tuple[int
     model = tiny_models.model(name)
     words = Tokens(tiny_models.tokenizer(), [])
     prompts = words.encode(PROMPTS)
-    keys = [[Chance(0).at(place, number).bits for number in range(count)] for place, count in enumerate(tries)]
+    keys = [[Key(0).at(place, number).bits for number in range(count)] for place, count in enumerate(tries)]
     weights = Weights.of(model, torch.float32) if supported(model) else None
     assert (weights is not None) == (name in tiny_models.FAST)
     engine: Any = decoding.Decoder(weights) if weights else generic.Generic(model)
@@ -50,11 +50,11 @@ def test_log_probabilities_are_those_of_transformers(name: str, tries: tuple[int
 def test_long_prompts_take_the_fused_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     made = policy("qwen3")
     settings = Sampling(max_tokens=8)
-    chances = [Chance(number) for number in range(len(PROMPTS))]
-    expected = made.sample(PROMPTS, 2, settings, chances)
+    keys = [Key(number) for number in range(len(PROMPTS))]
+    expected = made.sample(PROMPTS, 2, settings, keys)
     monkeypatch.setattr(decoding, "EAGER_LONGEST", 4)
     monkeypatch.setattr(decoding, "PREFILL_TOKENS", 100)  # and are computed in pieces
-    found = made.sample(PROMPTS, 2, settings, chances)
+    found = made.sample(PROMPTS, 2, settings, keys)
     for one, other in zip((c for row in found for c in row), (c for row in expected for c in row), strict=True):
         assert one.tokens == other.tokens
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
@@ -63,10 +63,10 @@ def test_long_prompts_take_the_fused_kernel(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("name", ["qwen2", "gpt2"])
 def test_pieces_and_lanes_change_no_token(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = policy(name, model={"threads": 3})
-    chances = [Chance(number) for number in range(len(PROMPTS))]
-    whole = made.sample(PROMPTS, 3, Sampling(max_tokens=10), chances)
+    keys = [Key(number) for number in range(len(PROMPTS))]
+    whole = made.sample(PROMPTS, 3, Sampling(max_tokens=10), keys)
     monkeypatch.setattr("absolute_zero.policy.local.PIECE", 3)
-    assert [[c.tokens for c in row] for row in made.sample(PROMPTS, 3, Sampling(max_tokens=10), chances)] == [
+    assert [[c.tokens for c in row] for row in made.sample(PROMPTS, 3, Sampling(max_tokens=10), keys)] == [
         [c.tokens for c in row] for row in whole
     ]
 
@@ -74,10 +74,10 @@ def test_pieces_and_lanes_change_no_token(name: str, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
 def test_sampling_follows_an_update_at_once(name: str) -> None:
     made = policy(name, model={"dtype": "bfloat16"}, update={"learning_rate": 0.05})
-    chances = [Chance(0)] * 4
-    [[first], *_] = made.sample(PROMPTS, 1, Sampling(max_tokens=10), chances)
+    keys = [Key(0)] * 4
+    [[first], *_] = made.sample(PROMPTS, 1, Sampling(max_tokens=10), keys)
     made.update([Sample(PROMPTS[0], first, 1.0)])
-    [[second], *_] = made.sample(PROMPTS, 1, Sampling(max_tokens=10, temperature=0.0), chances)
+    [[second], *_] = made.sample(PROMPTS, 1, Sampling(max_tokens=10, temperature=0.0), keys)
     made.model.eval()
     expected = transformers_says(made.model, made.tokens.encode(PROMPTS[:1])[0], second.tokens, 1.0)
     assert second.logprobs == pytest.approx(expected, abs=0.2)  # bfloat16; before the update it is off by far more
@@ -87,7 +87,7 @@ def test_sampling_follows_an_update_at_once(name: str) -> None:
 def test_the_context_is_a_limit_for_prompt_and_completion() -> None:
     made = policy("gpt2")  # which has learned positions, and 256 of them
     prompts = ["x" * 256, "x" * 250, *["x" * 230] * 10]  # the second ends while the others go on, beside them
-    [[none], [full], *rest] = made.sample(prompts, 1, Sampling(max_tokens=20, stop=()), [Chance(0)] * 12)
-    assert none == Completion("", (), (), cut=True)
-    assert (len(full.tokens), full.cut) == (6, True)
+    [[none], [full], *rest] = made.sample(prompts, 1, Sampling(max_tokens=20, stop=()), [Key(0)] * 12)
+    assert none == Completion("", (), (), truncated=True)
+    assert (len(full.tokens), full.truncated) == (6, True)
     assert [len(row[0].tokens) for row in rest] == [20] * 10

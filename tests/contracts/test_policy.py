@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import tiny_models
-from absolute_zero.chance import Chance
 from absolute_zero.config import Config
+from absolute_zero.keys import Key
 from absolute_zero.policy.local import LocalPolicy
 from absolute_zero.ports import Policy
 from absolute_zero.types import Completion, Sample, Sampling, UserError
@@ -52,13 +52,13 @@ def case(request: pytest.FixtureRequest) -> Case:
     return request.param
 
 
-def chances(case: Case, seed: int = 0) -> list[Chance]:
-    return [Chance(seed).at("solve", number) for number in range(len(case.prompts))]
+def keys(case: Case, seed: int = 0) -> list[Key]:
+    return [Key(seed).at("solve", number) for number in range(len(case.prompts))]
 
 
 def ask(case: Case, policy: Policy, tries: int = 2, **sampling: object) -> list[list[Completion]]:
     settings = Sampling(**{"max_tokens": 12, "stop": case.stop, **sampling})  # type: ignore[arg-type]
-    return policy.sample(case.prompts, tries, settings, chances(case))
+    return policy.sample(case.prompts, tries, settings, keys(case))
 
 
 def lesson(case: Case, answers: list[list[Completion]]) -> list[Sample]:
@@ -79,10 +79,10 @@ def test_completions_are_whole(case: Case) -> None:
         assert all(logprob <= 1e-6 for logprob in completion.logprobs)
         ends = [completion.text.find(stop) + len(stop) for stop in case.stop if stop in completion.text]
         assert all(end == len(completion.text) for end in ends)
-        assert not (ends and completion.cut)
-        if completion.cut:
+        assert not (ends and completion.truncated)
+        if completion.truncated:
             assert len(completion.tokens) == 12
-    assert any(not completion.cut for row in answers for completion in row)
+    assert any(not completion.truncated for row in answers for completion in row)
     assert len({completion.tokens for row in answers for completion in row}) > 3
 
 
@@ -90,7 +90,7 @@ def test_the_same_chances_say_the_same(case: Case) -> None:
     assert ask(case, case.make()) == ask(case, case.make())
     policy = case.make()
     assert ask(case, policy) == ask(case, policy)
-    others = policy.sample(case.prompts, 2, Sampling(max_tokens=12, stop=case.stop), chances(case, seed=1))
+    others = policy.sample(case.prompts, 2, Sampling(max_tokens=12, stop=case.stop), keys(case, seed=1))
     assert others != ask(case, policy)
 
 
@@ -99,33 +99,33 @@ def test_what_else_is_asked_changes_nothing(case: Case) -> None:
         pytest.skip("rounding may choose another token")
     policy = case.make()
     settings = Sampling(max_tokens=12, stop=case.stop)
-    together = policy.sample(case.prompts, 5, settings, chances(case))
+    together = policy.sample(case.prompts, 5, settings, keys(case))
     for number, prompt in enumerate(case.prompts):
-        [alone] = policy.sample([prompt], 2, settings, [chances(case)[number]])
+        [alone] = policy.sample([prompt], 2, settings, [keys(case)[number]])
         assert [one.tokens for one in alone] == [one.tokens for one in together[number][:2]]
-    backwards = policy.sample(case.prompts[::-1], 5, settings, chances(case)[::-1])
+    backwards = policy.sample(case.prompts[::-1], 5, settings, keys(case)[::-1])
     assert [[one.tokens for one in row] for row in backwards[::-1]] == [[one.tokens for one in row] for row in together]
 
 
 def test_greedy_needs_no_chance(case: Case) -> None:
     policy = case.make()
     settings = Sampling(temperature=0.0, max_tokens=12, stop=case.stop)
-    one, two = (policy.sample(case.prompts, 1, settings, chances(case, seed)) for seed in (0, 1))
+    one, two = (policy.sample(case.prompts, 1, settings, keys(case, seed)) for seed in (0, 1))
     assert [[c.text for c in row] for row in one] == [[c.text for c in row] for row in two]
 
 
 def test_a_prompt_that_is_too_long_is_not_answered(case: Case) -> None:
     policy = case.make()
     prompts = [case.too_long, case.prompts[0]]
-    long, short = policy.sample(prompts, 2, Sampling(max_tokens=12, stop=case.stop), chances(case)[:2])
-    assert long == [Completion("", (), (), cut=True)] * 2
+    long, short = policy.sample(prompts, 2, Sampling(max_tokens=12, stop=case.stop), keys(case)[:2])
+    assert long == [Completion("", (), (), truncated=True)] * 2
     assert all(completion.tokens for completion in short)
 
 
 def test_nothing_asked(case: Case) -> None:
     policy = case.make()
     assert policy.sample([], 2, Sampling(), []) == []
-    assert policy.sample(case.prompts, 0, Sampling(), chances(case)) == [[] for _ in case.prompts]
+    assert policy.sample(case.prompts, 0, Sampling(), keys(case)) == [[] for _ in case.prompts]
 
 
 def test_nothing_to_learn_changes_nothing(case: Case) -> None:
@@ -133,7 +133,7 @@ def test_nothing_to_learn_changes_nothing(case: Case) -> None:
     before = ask(case, policy)
     policy.update([])
     weightless = [Sample(case.prompts[0], before[0][0], advantage=1.0, weight=0.0)]
-    unsaid = [Sample(case.prompts[0], Completion("", (), (), cut=True), advantage=1.0)]
+    unsaid = [Sample(case.prompts[0], Completion("", (), (), truncated=True), advantage=1.0)]
     policy.update(weightless + unsaid)
     assert ask(case, policy) == before
 

@@ -9,7 +9,7 @@ import pytest
 
 from absolute_zero.cli.training import go_on, result_of
 from absolute_zero.config import Config
-from absolute_zero.evals.statistics import Marks
+from absolute_zero.evals.statistics import EvalResult
 from absolute_zero.run import CONFIG, Run
 from absolute_zero.types import Kind, UserError
 from worlds import settings
@@ -22,7 +22,7 @@ def toy(**changed: Any) -> Config:
 
 def keep(run: Run, suite: str, step: int, *right: int) -> None:
     """Marks of tasks of deduction, each solved so many times of eight."""
-    marks = [Marks(Kind.DEDUCTION, count, 8, count > 4) for count in right]
+    marks = [EvalResult(Kind.DEDUCTION, count, 8, count > 4) for count in right]
     run.store.set_run(f"marks {suite} {step}", json.dumps([asdict(mark) for mark in marks]))
 
 

@@ -18,7 +18,7 @@ from absolute_zero.novelty import digest, normal_form
 from absolute_zero.policy.scripted import Apprentice, Scripted
 from absolute_zero.run import CHECKPOINTS, CONFIG, DATABASE, LATEST, Run, play
 from absolute_zero.store import Store
-from absolute_zero.types import Judgement, Step, UserError
+from absolute_zero.types import Grade, Step, UserError
 from worlds import settings, watched, world
 
 CFG: Config = settings(model={"path": "scripted"}, steps=6, checkpoint_every=2, propose={"batch": 2, "inputs": 4})
@@ -119,7 +119,7 @@ def test_programs_that_are_held_out_stay_out(sandbox: Sandbox, tmp_path: Path) -
     with Run.resume(run.folder) as run:
         steps += go(run, sandbox)
     rulings = [ruling for step in steps for ruling in step.rulings]
-    assert {ruling.made.reason for ruling in rulings if isinstance(ruling.made, Judgement)} >= {"held_out"}
+    assert {ruling.made.reason for ruling in rulings if isinstance(ruling.made, Grade)} >= {"held_out"}
     assert not {entry.problem.program for step in steps for entry in step.entries} & set(programs)
 
 

@@ -13,7 +13,7 @@ from absolute_zero.executor import Sandbox
 from absolute_zero.ports import Task
 from absolute_zero.tasks import make_tasks
 from absolute_zero.text import TAGS, THINK
-from absolute_zero.types import Job, Judgement, Kind, Outcome, Problem, Proposal, Result, Standing, Triplet, Verdict
+from absolute_zero.types import Grade, Job, Kind, Outcome, Problem, Proposal, Result, Status, Triplet, Verdict
 
 N = 6
 DOUBLE = "def f(x):\n    return x * 2"
@@ -74,9 +74,9 @@ def sandbox() -> Iterator[Sandbox]:
         yield made
 
 
-def judged(sandbox: Sandbox, task: Task, problem: Problem, answer: str) -> Judgement:
+def judged(sandbox: Sandbox, task: Task, problem: Problem, answer: str) -> Grade:
     found = task.judge(problem, answer)
-    return found if isinstance(found, Judgement) else task.decide(problem, sandbox.run([found])[0])
+    return found if isinstance(found, Grade) else task.decide(problem, sandbox.run([found])[0])
 
 
 # --- prompts ------------------------------------------------------------------------------------------------
@@ -226,8 +226,8 @@ def test_an_answer_has_twice_the_time_of_a_proposal(case: Case) -> None:
 )
 def test_an_unparsable_proposal_is_malformed(case: Case, answer: str) -> None:
     found = case.task.read(case.references, answer)
-    assert isinstance(found, Judgement)
-    assert found.standing is Standing.MALFORMED
+    assert isinstance(found, Grade)
+    assert found.status is Status.MALFORMED
     assert found.reason
 
 
@@ -248,8 +248,8 @@ def test_an_unparsable_proposal_is_malformed(case: Case, answer: str) -> None:
 @pytest.mark.parametrize("kind", [Kind.DEDUCTION, Kind.ABDUCTION])
 def test_a_proposal_that_is_not_valid_fails(kind: Kind, program: str, given: str, reason: str) -> None:
     found = SETS["compact"][kind].read(REFERENCES, text.render_program_and_input(program, given))
-    assert isinstance(found, Judgement)
-    assert (found.standing, found.reason) == (Standing.FAILED, reason)
+    assert isinstance(found, Grade)
+    assert (found.status, found.reason) == (Status.FAILED, reason)
 
 
 def test_comments_in_inputs_do_not_survive(case: Case, sandbox: Sandbox) -> None:
@@ -270,9 +270,9 @@ def test_a_program_that_gives_no_value_makes_no_problem(case: Case, verdict: Ver
     assert isinstance(read, Proposal)
     values = [Result(Verdict.VALUE, str(n)) for n in range(len(read.job.inputs))]
     found = case.task.mint(read, Outcome((*values[:-1], Result(verdict))))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Grade)
     void = verdict is Verdict.INFRASTRUCTURE
-    assert (found.standing, found.reason) == (Standing.VOID if void else Standing.FAILED, verdict.value)
+    assert (found.status, found.reason) == (Status.MASKED if void else Status.FAILED, verdict.value)
 
 
 # --- answers ------------------------------------------------------------------------------------------------
@@ -280,22 +280,22 @@ def test_a_program_that_gives_no_value_makes_no_problem(case: Case, verdict: Ver
 
 def test_right_answers_pass_and_wrong_ones_do_not(case: Case, sandbox: Sandbox) -> None:
     right = judged(sandbox, case.task, case.problem, case.answer(True))
-    assert right == Judgement(Standing.PASSED, 1.0)
+    assert right == Grade(Status.PASSED, 1.0)
     wrong = judged(sandbox, case.task, case.problem, case.answer(False))
-    assert (wrong.standing, wrong.score, wrong.reason) == (Standing.FAILED, 0.0, "wrong")
+    assert (wrong.status, wrong.score, wrong.reason) == (Status.FAILED, 0.0, "wrong")
 
 
 @pytest.mark.parametrize("answer", ["", "```", "```js\n1\n```", "blah", "```output\n", "```input\n", "~~~python\n"])
 def test_an_unparsable_answer_is_malformed(case: Case, answer: str) -> None:
     found = case.task.judge(case.problem, answer)
-    assert isinstance(found, Judgement)
-    assert found.standing is Standing.MALFORMED
+    assert isinstance(found, Grade)
+    assert found.status is Status.MALFORMED
 
 
 @pytest.mark.parametrize("verdict", [verdict for verdict in Verdict if verdict is not Verdict.VALUE])
 def test_an_answer_that_gives_no_value_is_not_right(case: Case, verdict: Verdict) -> None:
     job = case.task.judge(case.problem, case.answer(True))
-    if isinstance(job, Judgement):
+    if isinstance(job, Grade):
         assert case.task.kind is Kind.DEDUCTION
         with pytest.raises(ValueError, match="at once"):
             case.task.decide(case.problem, Outcome((VALUE,)))
@@ -305,26 +305,26 @@ def test_an_answer_that_gives_no_value_is_not_right(case: Case, verdict: Verdict
         results = [Result(verdict) if n == place else Result(Verdict.VALUE, gold) for n, gold in enumerate(golds)]
         found = case.task.decide(case.problem, Outcome(tuple(results)))
         void = verdict is Verdict.INFRASTRUCTURE
-        assert (found.standing, found.score) == (Standing.VOID if void else Standing.FAILED, 0.0)
+        assert (found.status, found.score) == (Status.MASKED if void else Status.FAILED, 0.0)
         assert found.reason == verdict.value
 
 
-def alike(sandbox: Sandbox, task: Task, problem: Problem, answers: Sequence[str]) -> set[Standing]:
-    return {judged(sandbox, task, problem, answer).standing for answer in answers}
+def alike(sandbox: Sandbox, task: Task, problem: Problem, answers: Sequence[str]) -> set[Status]:
+    return {judged(sandbox, task, problem, answer).status for answer in answers}
 
 
 def test_equal_values_are_right_however_written(sandbox: Sandbox) -> None:
     problem = Problem(Kind.DEDUCTION, DOUBLE, (("1", "{'a': {1, 2}, 'b': nan}"),))
     written = ["{'b':nan,'a':{2,1}}", " { 'a' : {1.0, 2} , 'b' : float('nan') } ", '{"a": {True, 2}, "b": nan}']
     answers = [text.render_output(one) for one in written]
-    assert alike(sandbox, SETS["compact"][Kind.DEDUCTION], problem, answers) == {Standing.PASSED}
+    assert alike(sandbox, SETS["compact"][Kind.DEDUCTION], problem, answers) == {Status.PASSED}
 
 
 def test_any_input_that_leads_there_is_right(sandbox: Sandbox) -> None:
     problem = Problem(Kind.ABDUCTION, "def f(x, y=0):\n    return x * x + y", (("3", "9"),))
     task = SETS["compact"][Kind.ABDUCTION]
-    assert alike(sandbox, task, problem, ["-3", "f(3.0)", "y=5, x=2", "```input\n0, 9\n```"]) == {Standing.PASSED}
-    assert alike(sandbox, task, problem, ["3, 1", "'3'", "x=3, z=1"]) == {Standing.FAILED}
+    assert alike(sandbox, task, problem, ["-3", "f(3.0)", "y=5, x=2", "```input\n0, 9\n```"]) == {Status.PASSED}
+    assert alike(sandbox, task, problem, ["3, 1", "'3'", "x=3, z=1"]) == {Status.FAILED}
 
 
 def test_an_answer_may_be_as_long_as_what_it_has_to_equal(sandbox: Sandbox) -> None:
@@ -332,12 +332,12 @@ def test_an_answer_may_be_as_long_as_what_it_has_to_equal(sandbox: Sandbox) -> N
     small = tasks("compact", sandbox={"value_bytes": 20, "cpu_seconds": 0.5})
     program, repeat = "def f(x):\n    return 'é' * x", "'" + "é" * 100 + "'"
     assert alike(sandbox, small[Kind.ABDUCTION], Problem(Kind.ABDUCTION, program, (("100", repeat),)), ["100"]) == {
-        Standing.PASSED
+        Status.PASSED
     }
     pairs = (("1", "'é'"), ("2", "'éé'"), ("3", "'ééé'"), ("100", repeat))
     induction = Problem(Kind.INDUCTION, program, pairs)
     answers = [text.render_program(program)]
-    assert alike(sandbox, small[Kind.INDUCTION], induction, answers) == {Standing.PASSED}
+    assert alike(sandbox, small[Kind.INDUCTION], induction, answers) == {Status.PASSED}
 
 
 # --- any text -----------------------------------------------------------------------------------------------
@@ -360,8 +360,8 @@ ANSWERS = st.text(max_size=50) | st.lists(PIECES | st.text(max_size=5), max_size
 def test_any_answer_gives_a_value(answer: str) -> None:
     for task in SETS["compact"].values():
         case = Case(task)
-        assert isinstance(task.read(case.references, answer), Proposal | Judgement)
-        assert isinstance(task.judge(case.problem, answer), Job | Judgement)
+        assert isinstance(task.read(case.references, answer), Proposal | Grade)
+        assert isinstance(task.judge(case.problem, answer), Job | Grade)
 
 
 @given(ANSWERS)
@@ -374,5 +374,5 @@ def test_any_answer_gives_a_value(answer: str) -> None:
 def test_any_answer_is_judged(sandbox: Sandbox, answer: str) -> None:
     for task in SETS["compact"].values():
         found = judged(sandbox, task, Case(task).problem, answer)
-        assert found.standing in (Standing.PASSED, Standing.FAILED, Standing.MALFORMED)
-        assert found.standing is Standing.PASSED or (found.reason and not found.score)
+        assert found.status in (Status.PASSED, Status.FAILED, Status.MALFORMED)
+        assert found.status is Status.PASSED or (found.reason and not found.score)

@@ -99,9 +99,7 @@ def test_cruxeval_programs(sandbox: Sandbox) -> None:
     rows = load("cruxeval/dev.jsonl")
     jobs = [Job(program=row["code"], inputs=(row["input"],), deterministic=True) for row in rows]
     results = [outcome.results[0] for outcome in sandbox.run(jobs)]
-    unread = {
-        row["id"] for row, got in zip(rows, results, strict=True) if got.verdict is Verdict.INVALID_INPUT
-    }
+    unread = {row["id"] for row, got in zip(rows, results, strict=True) if got.verdict is Verdict.INVALID_INPUT}
     assert unread == {f"sample_{number}" for number in (152, 239, 258, 344, 522)}
     wrong = [
         (row["id"], got)
@@ -132,14 +130,11 @@ def test_code_llama_inputs_are_judged_as_recorded(sandbox: Sandbox) -> None:
     rows = {row["id"]: row for row in load("cruxeval/dev.jsonl")}
     asked = load("cruxeval/dev_codellama7b_input.jsonl.gz")
     answers = [
-        [re.sub(r"\A\s*f\((.*)\)\s*\Z", r"\1", text, flags=re.DOTALL) for text in row["generations"]]
-        for row in asked
+        [re.sub(r"\A\s*f\((.*)\)\s*\Z", r"\1", text, flags=re.DOTALL) for text in row["generations"]] for row in asked
     ]
 
     def judge(row: dict, texts: list[str]) -> list[bool]:
-        return judge_abduction(
-            sandbox, rows[row["id"]]["code"], gold=rows[row["id"]]["output"], answers=texts
-        )
+        return judge_abduction(sandbox, rows[row["id"]]["code"], gold=rows[row["id"]]["output"], answers=texts)
 
     with ThreadPoolExecutor(4) as pool:  # some answers never end: a second each, on all lanes
         judged = list(pool.map(judge, asked, answers))
@@ -189,15 +184,11 @@ def pairs(sandbox: Sandbox) -> list[Pair]:
             inputs = row["inputs"] if "inputs" in row else [row["input"]]
             job = Job(program=row["snippet"], inputs=tuple(inputs), deterministic=True)
             jobs.append(replace(job, cpu_seconds=SECONDS.get((name, len(jobs)), job.cpu_seconds)))
-        for line, (row, marks, job, outcome) in enumerate(
-            zip(rows, index, jobs, sandbox.run(jobs), strict=True)
-        ):
+        for line, (row, marks, job, outcome) in enumerate(zip(rows, index, jobs, sandbox.run(jobs), strict=True)):
             outputs = row["outputs"] if "outputs" in row else [row["output"]]
             found.extend(
                 Pair((name, line, number), job.program, *four)
-                for number, four in enumerate(
-                    zip(job.inputs, outputs, marks["check"], outcome.results, strict=True)
-                )
+                for number, four in enumerate(zip(job.inputs, outputs, marks["check"], outcome.results, strict=True))
             )
     return found
 
@@ -231,11 +222,7 @@ def test_exact_seed_pairs_agree(pairs: list[Pair]) -> None:
         and not pair.absent
         and pair.where not in HASH_DEPENDENT
     ]
-    wrong = [
-        pair
-        for pair in exact
-        if not (pair.got.verdict is Verdict.VALUE and same(pair.recorded, pair.got.value))
-    ]
+    wrong = [pair for pair in exact if not (pair.got.verdict is Verdict.VALUE and same(pair.recorded, pair.got.value))]
     later = VERSION_DEPENDENT if sys.version_info >= (3, 12) else {}
     assert [pair for pair in wrong if pair.where not in later] == []
     assert {pair.where for pair in wrong} == set(later)

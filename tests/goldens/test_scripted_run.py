@@ -15,7 +15,7 @@ import pytest
 from absolute_zero import selfplay
 from absolute_zero.config import Config
 from absolute_zero.executor import Sandbox
-from absolute_zero.store import Beside, Checkpoint, Store
+from absolute_zero.store import Checkpoint, StepExtras, Store
 from absolute_zero.types import Step
 from worlds import settings, watched, world
 
@@ -33,11 +33,11 @@ def play(sandbox: Sandbox, folder: Path, until: int = CFG.steps) -> list[str]:
     """Train in this folder, from the checkpoint there if there is one, and stop after a step; the rows of the run."""
     seen = watched(sandbox)
 
-    def keep(done: Step) -> Beside:
+    def keep(done: Step) -> StepExtras:
         saved = folder / f"step {done.number}"
         saved.mkdir(exist_ok=True)
         seen.save(saved)
-        return Beside(Checkpoint(digest="", folder=saved.name))
+        return StepExtras(Checkpoint(digest="", folder=saved.name))
 
     with Store.open(folder / "run.db") as store:
         if newest := store.checkpoints():

@@ -11,13 +11,13 @@ import pytest
 
 from absolute_zero import selfplay
 from absolute_zero.buffer import Buffer
-from absolute_zero.chance import Chance
 from absolute_zero.config import Config, load
 from absolute_zero.evals.statistics import table
 from absolute_zero.evals.triplets import evaluate, suites
-from absolute_zero.ports import World
-from absolute_zero.run import WEIGHTS, world_of
-from absolute_zero.types import Entry, Judgement, Kind, Standing
+from absolute_zero.keys import Key
+from absolute_zero.ports import Components
+from absolute_zero.run import WEIGHTS, open_components
+from absolute_zero.types import Entry, Grade, Kind, Status
 
 FLOOR = {Kind.DEDUCTION: 0.6, Kind.ABDUCTION: 0.3, Kind.INDUCTION: 0.08}
 
@@ -28,8 +28,8 @@ def config() -> Config:
 
 
 @pytest.fixture(scope="module")
-def world(config: Config) -> Iterator[World]:
-    with world_of(config) as made:
+def world(config: Config) -> Iterator[Components]:
+    with open_components(config) as made:
         yield made
 
 
@@ -43,20 +43,20 @@ def test_it_is_small_and_of_the_promised_shape() -> None:
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) <= 16 << 20
 
 
-def test_it_solves_held_out_tasks(world: World, config: Config) -> None:
-    found = table(evaluate(world, suites(25)["held_out"], config.sampling.drawing, Chance(1), greedy=False))
+def test_it_solves_held_out_tasks(world: Components, config: Config) -> None:
+    found = table(evaluate(world, suites(25)["held_out"], config.sampling.drawing, Key(1), greedy=False))
     assert {kind: found[kind]["t1"].value >= floor for kind, floor in FLOOR.items()} == dict.fromkeys(FLOOR, True)
 
 
-def test_it_proposes(world: World, config: Config) -> None:
+def test_it_proposes(world: Components, config: Config) -> None:
     buffer, valid, malformed, said = Buffer(config), 0, 0, list[str]()
     for number in (1, 2):
-        drafts = selfplay.propose(world, buffer, config, Chance(2).at(number))
+        drafts = selfplay.propose(world, buffer, config, Key(2).at(number))
         rulings = selfplay.gate(number, drafts, world, buffer)
         buffer.add([ruling.made for ruling in rulings if isinstance(ruling.made, Entry)])
         for ruling in rulings:
             valid += ruling.valid
-            malformed += isinstance(ruling.made, Judgement) and ruling.made.standing is Standing.MALFORMED
+            malformed += isinstance(ruling.made, Grade) and ruling.made.status is Status.MALFORMED
             if ruling.valid:
                 said.append(ruling.draft.completion.text)
     asked = 2 * 3 * config.propose.batch

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 import tiny_models
-from absolute_zero.chance import Chance
 from absolute_zero.config import Config
+from absolute_zero.keys import Key
 from absolute_zero.policy.local import LocalPolicy
 from absolute_zero.types import Sample, Sampling
 
@@ -26,8 +26,8 @@ def test_it_learns_what_to_answer(name: str, dtype: str) -> None:
     prompts = list(WORLD)
     means: list[float] = []
     for step in range(60):
-        chances = [Chance(0, (step, prompt)) for prompt in prompts]
-        answers = policy.sample(prompts, TRIES, Sampling(max_tokens=1, stop=()), chances)
+        keys = [Key(0, (step, prompt)) for prompt in prompts]
+        answers = policy.sample(prompts, TRIES, Sampling(max_tokens=1, stop=()), keys)
         samples: list[Sample] = []
         for prompt, row in zip(prompts, answers, strict=True):
             rewards = [float(WORLD[prompt](completion.text)) for completion in row]
@@ -39,5 +39,5 @@ def test_it_learns_what_to_answer(name: str, dtype: str) -> None:
             break
     assert statistics.fmean(means[:3]) < 0.4
     assert min(means[-3:]) > 0.9
-    greedy = policy.sample(prompts, 1, Sampling(temperature=0.0, max_tokens=1, stop=()), [Chance(0)] * 3)
+    greedy = policy.sample(prompts, 1, Sampling(temperature=0.0, max_tokens=1, stop=()), [Key(0)] * 3)
     assert all(WORLD[prompt](row[0].text) for prompt, row in zip(prompts, greedy, strict=True))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from absolute_zero.advantages import BOUND, ESTIMATORS, Earned, advantages, sampled_once
+from absolute_zero.advantages import BOUND, ESTIMATORS, Reward, advantages, sampled_once
 from absolute_zero.types import Kind, Role
 
 EVERY = pytest.mark.parametrize("name", ESTIMATORS)
@@ -21,13 +21,13 @@ DIVIDED = pytest.mark.parametrize("name", ["trr++", "trr++_token", "reinforce++"
 NOT_DIVIDED = pytest.mark.parametrize("name", ["dr_grpo", "rloo"])
 
 
-def by(name: str, samples: Sequence[Earned]) -> list[float]:
+def by(name: str, samples: Sequence[Reward]) -> list[float]:
     return advantages(samples, dict.fromkeys(Role, name))
 
 
-def pools(name: str, samples: Sequence[Earned]) -> dict[Hashable, list[int]]:
+def pools(name: str, samples: Sequence[Reward]) -> dict[Hashable, list[int]]:
     """Which samples share a baseline, spelt out here and not taken from the table."""
-    keys: dict[str, Callable[[Earned], Hashable]] = {
+    keys: dict[str, Callable[[Reward], Hashable]] = {
         "trr++": lambda sample: (sample.role, sample.kind),
         "trr++_token": lambda sample: (sample.role, sample.kind),
         "reinforce++": lambda sample: "all",
@@ -45,14 +45,14 @@ WEIGHTS = st.sampled_from([1.0, 2.0, 3.0])
 
 
 @st.composite
-def steps(draw: st.DrawFn, rewards: st.SearchStrategy[float] = EIGHTHS, weights: bool = True) -> list[Earned]:
+def steps(draw: st.DrawFn, rewards: st.SearchStrategy[float] = EIGHTHS, weights: bool = True) -> list[Reward]:
     """Some samples of some prompts, each prompt at least twice, in any order."""
-    samples: list[Earned] = []
+    samples: list[Reward] = []
     for prompt in range(draw(st.integers(1, 5))):
         role, kind = draw(st.sampled_from(Role)), draw(st.sampled_from(Kind))
         for reward in draw(st.lists(rewards, min_size=2, max_size=5)):
             weight = draw(WEIGHTS) if weights else 1.0
-            samples.append(Earned(role, kind, prompt, reward, weight, draw(st.integers(1, 6))))
+            samples.append(Reward(role, kind, prompt, reward, weight, draw(st.integers(1, 6))))
     return draw(st.permutations(samples))
 
 
@@ -70,27 +70,27 @@ def test_a_pool_sums_to_zero_by_weight(name: str, data: st.DataObject) -> None:
 
 @EVERY
 @given(samples=steps(), shift=st.integers(-1000, 1000))
-def test_a_shift_of_the_rewards_changes_nothing(name: str, samples: list[Earned], shift: int) -> None:
+def test_a_shift_of_the_rewards_changes_nothing(name: str, samples: list[Reward], shift: int) -> None:
     assert by(name, [replace(sample, reward=sample.reward + shift) for sample in samples]) == by(name, samples)
 
 
 @EVERY
 @given(samples=steps())
-def test_opposite_rewards_have_opposite_advantages(name: str, samples: list[Earned]) -> None:
+def test_opposite_rewards_have_opposite_advantages(name: str, samples: list[Reward]) -> None:
     opposite = by(name, [replace(sample, reward=-sample.reward) for sample in samples])
     assert [-value for value in opposite] == pytest.approx(by(name, samples), rel=1e-12, abs=1e-12)
 
 
 @NOT_DIVIDED
 @given(samples=steps(), scale=st.sampled_from([0.25, 2.0, 1024.0]))
-def test_what_is_not_divided_scales(name: str, samples: list[Earned], scale: float) -> None:
+def test_what_is_not_divided_scales(name: str, samples: list[Reward], scale: float) -> None:
     scaled = by(name, [replace(sample, reward=sample.reward * scale) for sample in samples])
     assert scaled == [value * scale for value in by(name, samples)]
 
 
 @DIVIDED
 @given(samples=steps(), scale=st.sampled_from([2.0, 1024.0]))
-def test_what_is_divided_does_not_scale_but_for_epsilon(name: str, samples: list[Earned], scale: float) -> None:
+def test_what_is_divided_does_not_scale_but_for_epsilon(name: str, samples: list[Reward], scale: float) -> None:
     # d / (std + eps) against c d / (c std + eps): larger for c > 1, by less than eps / std, and std > 1/200
     once = by(name, samples)
     scaled = by(name, [replace(sample, reward=sample.reward * scale) for sample in samples])
@@ -100,7 +100,7 @@ def test_what_is_divided_does_not_scale_but_for_epsilon(name: str, samples: list
 
 @EVERY
 @given(samples=steps(st.floats(-1e9, 1e9)), data=st.data())
-def test_the_order_of_the_samples_changes_no_bit(name: str, samples: list[Earned], data: st.DataObject) -> None:
+def test_the_order_of_the_samples_changes_no_bit(name: str, samples: list[Reward], data: st.DataObject) -> None:
     order = data.draw(st.permutations(range(len(samples))))
     found = by(name, samples)
     assert by(name, [samples[at] for at in order]) == [found[at] for at in order]
@@ -108,7 +108,7 @@ def test_the_order_of_the_samples_changes_no_bit(name: str, samples: list[Earned
 
 @EVERY
 @given(samples=steps(), data=st.data())
-def test_pools_do_not_influence_each_other(name: str, samples: list[Earned], data: st.DataObject) -> None:
+def test_pools_do_not_influence_each_other(name: str, samples: list[Reward], data: st.DataObject) -> None:
     inside = data.draw(st.sampled_from(list(pools(name, samples).values())))
     changed = list(samples)
     for at in set(range(len(samples))) - set(inside):
@@ -121,7 +121,7 @@ def test_pools_do_not_influence_each_other(name: str, samples: list[Earned], dat
 
 
 @given(samples=steps(), names=st.fixed_dictionaries({role: st.sampled_from(sorted(ESTIMATORS)) for role in Role}))
-def test_roles_with_different_estimators_are_apart(samples: list[Earned], names: dict[Role, str]) -> None:
+def test_roles_with_different_estimators_are_apart(samples: list[Reward], names: dict[Role, str]) -> None:
     assume(len(set(names.values())) == len(Role))
     found = advantages(samples, names)
     for role, name in names.items():
@@ -139,7 +139,7 @@ LENGTHS = st.integers(0, 3) | st.integers(0, 10**100)
 @EVERY
 @given(st.data())
 def test_no_numbers_give_nan_or_infinity(name: str, data: st.DataObject) -> None:
-    one = st.builds(Earned, st.sampled_from(Role), st.sampled_from(Kind), st.integers(0, 1), ANY, SIZES, LENGTHS)
+    one = st.builds(Reward, st.sampled_from(Role), st.sampled_from(Kind), st.integers(0, 1), ANY, SIZES, LENGTHS)
     samples = data.draw(st.lists(one | one.map(lambda sample: replace(sample, role=Role.SOLVE, kind=Kind.DEDUCTION))))
     lone = sampled_once(samples, dict.fromkeys(Role, name))
     samples = [sample for at, sample in enumerate(samples) if at not in lone]
@@ -154,8 +154,8 @@ def test_no_numbers_give_nan_or_infinity(name: str, data: st.DataObject) -> None
 def test_what_is_out_of_bounds_is_refused_and_the_rest_is_finite(
     name: str, reward: float, weight: float, tokens: int
 ) -> None:
-    samples = [Earned(Role.SOLVE, Kind.DEDUCTION, 0, value) for value in (0.0, 1.0)]
-    samples.append(Earned(Role.SOLVE, Kind.DEDUCTION, 0, reward, weight, tokens))
+    samples = [Reward(Role.SOLVE, Kind.DEDUCTION, 0, value) for value in (0.0, 1.0)]
+    samples.append(Reward(Role.SOLVE, Kind.DEDUCTION, 0, reward, weight, tokens))
     if abs(reward) <= BOUND and 0 <= weight <= BOUND and 0 <= tokens <= BOUND:
         assert all(math.isfinite(value) for value in by(name, samples))
     else:
@@ -171,14 +171,14 @@ def test_what_is_out_of_bounds_is_refused_and_the_rest_is_finite(
 )
 def test_equal_up_to_rounding_is_exactly_zero(name: str, reward: float, ulps: list[int], weights: list[float]) -> None:
     rewards = [reward + apart * math.ulp(reward) for apart in ulps]
-    samples = [Earned(Role.SOLVE, Kind.DEDUCTION, 0, *pair, 3) for pair in zip(rewards, weights, strict=False)]
+    samples = [Reward(Role.SOLVE, Kind.DEDUCTION, 0, *pair, 3) for pair in zip(rewards, weights, strict=False)]
     assert by(name, samples) == [0.0] * len(samples)
 
 
 # --- the oracle ---------------------------------------------------------------------------------------------
 
 
-def oracle(name: str, samples: Sequence[Earned]) -> list[float]:
+def oracle(name: str, samples: Sequence[Reward]) -> list[float]:
     """Every advantage from its definition; by token for equal weights only, as in the reference."""
     found = [0.0] * len(samples)
     for places in pools(name, samples).values():
@@ -209,7 +209,7 @@ def test_the_oracle_agrees(name: str, data: st.DataObject) -> None:
 
 
 @given(samples=steps(weights=False))
-def test_trr_of_equal_weights_is_the_plain_formula(samples: list[Earned]) -> None:
+def test_trr_of_equal_weights_is_the_plain_formula(samples: list[Reward]) -> None:
     found = by("trr++", samples)
     for places in pools("trr++", samples).values():
         rewards = [samples[at].reward for at in places]
@@ -219,7 +219,7 @@ def test_trr_of_equal_weights_is_the_plain_formula(samples: list[Earned]) -> Non
 
 
 @given(samples=steps(), tokens=st.integers(1, 5000))
-def test_equal_lengths_leave_bessel_and_epsilon(samples: list[Earned], tokens: int) -> None:
+def test_equal_lengths_leave_bessel_and_epsilon(samples: list[Reward], tokens: int) -> None:
     # d / (std + 1e-6) against d / sqrt(std^2 * T / (T - 1) + 1e-8), T tokens in the pool
     samples = [replace(sample, tokens=tokens) for sample in samples]
     plain, by_token = by("trr++", samples), by("trr++_token", samples)

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from absolute_zero.buffer import Buffer
-from absolute_zero.chance import Chance
 from absolute_zero.config import Config
+from absolute_zero.keys import Key
 from absolute_zero.novelty import Facts, digest
-from absolute_zero.types import Entry, Judgement, Kind, Problem
+from absolute_zero.types import Entry, Grade, Kind, Problem
 
 KINDS = st.sampled_from(list(Kind))
 SMALL = st.integers(0, 6)
@@ -44,7 +44,7 @@ def played(buffer: Buffer, steps: Sequence[Sequence[Proposed]]) -> list[Entry]:
     for number, proposals in enumerate(steps):
         fresh: list[Entry] = []
         for place, proposed in enumerate(proposals):
-            shown = buffer.references(proposed[0], Chance(1).at(number, place))
+            shown = buffer.references(proposed[0], Key(1).at(number, place))
             problem = Problem(proposed[0], f"def f(x):\n    return {proposed[1:4]}", (("1", "1"),))
             made = buffer.admit(problem, facts_of(proposed), number, shown)
             if isinstance(made, Entry):
@@ -59,8 +59,8 @@ def seen(buffer: Buffer) -> list[object]:
     drawn: list[object] = [buffer.size(kind) for kind in Kind]
     for kind in Kind:
         for seed in range(8):
-            chance = Chance(seed).at(kind)
-            drawn += [buffer.references(kind, chance), buffer.practice(kind, 3, {2, 5}, chance)]
+            key = Key(seed).at(kind)
+            drawn += [buffer.references(kind, key), buffer.practice(kind, 3, {2, 5}, key)]
     return drawn
 
 
@@ -103,7 +103,7 @@ def test_what_is_kept_is_new_bounded_and_numbered(steps: list[list[Proposed]], c
         for cell in ({entry.normal for entry in own}, {entry.behaviour for entry in own}):
             assert len(own) <= len(cell) * cfg.buffer.per_behaviour
         assert buffer.size(kind) == min(len(own), cfg.buffer.capacity)
-        newest = buffer.practice(kind, 99, set(), Chance(0))
+        newest = buffer.practice(kind, 99, set(), Key(0))
         practised = [entry.id for entry in own if buffer.practises(entry)]
         assert {entry.id for entry in newest} == set(practised[-cfg.buffer.capacity :])
 
@@ -119,4 +119,4 @@ def test_looking_changes_nothing(steps: list[list[Proposed]], cfg: Config) -> No
 def test_the_laws_see_both_answers() -> None:
     """The proposals above are neither all accepted nor all refused."""
     made = answers(Buffer(Config()))
-    assert 10 < sum(isinstance(one, Judgement) for one in made) < len(made) - 10
+    assert 10 < sum(isinstance(one, Grade) for one in made) < len(made) - 10

@@ -55,8 +55,7 @@ PROGRAMS = (
     "def f(x):\n    return x",
     "def g(a, b=2):\n    return a * b\ndef f(x, y=1):\n    z = [g(a, b=y) for a in range(x)]\n    return sum(z)",
     "class C:\n    n = 0\n    def m(self, k):\n        return k + self.n\ndef f(*x, **k):\n    return C().m(len(x))",
-    "import math as m\ndef f(x):\n    match x:\n        case [a, *b]:\n"
-    "            return m.floor(a), b\n    return x",
+    "import math as m\ndef f(x):\n    match x:\n        case [a, *b]:\n            return m.floor(a), b\n    return x",
     "def f(x):\n    n = 0\n    def g():\n        nonlocal n\n        n += x\n"
     "        return (lambda x: x + n)(1)\n    return g()",
 )

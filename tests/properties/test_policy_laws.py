@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from absolute_zero.policy.batches import Item, micro_batches, padded, rounded
-from absolute_zero.policy.draws import pick, signed, uniforms
+from absolute_zero.policy.draws import sample_token, signed, uniforms
 
 TOKENS = st.lists(st.integers(0, 3), min_size=1, max_size=40).map(tuple)
 ITEMS = st.lists(st.builds(Item, TOKENS, TOKENS, st.just(()), st.just(0.0), st.sampled_from((0.5, 1.0))), max_size=30)
@@ -52,6 +52,6 @@ def test_noise_is_within_and_knows_no_neighbours(rows: list[tuple[int, int]]) ->
 )
 def test_nothing_impossible_is_drawn(logits: list[float], step: int, temperature: float, top_p: float) -> None:
     some = torch.tensor([[*logits, 0.0]])  # at least one that is possible
-    token, logprob = pick(some, torch.tensor([(step + 0.5) * 2.0**-48]).double(), temperature, top_p)
+    token, logprob = sample_token(some, torch.tensor([(step + 0.5) * 2.0**-48]).double(), temperature, top_p)
     assert some[0, token] > -torch.inf
     assert -torch.inf < logprob.item() <= 1e-6

@@ -13,19 +13,19 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from absolute_zero.store import Checkpoint, Flag, Keep, Kept, Score, Store
+from absolute_zero.store import Checkpoint, Flag, Keep, Score, Store, StoredRollout
 from absolute_zero.types import (
     Completion,
-    Draft,
     Entry,
-    Judgement,
+    Grade,
     Kind,
     Problem,
+    ProposalRollout,
     Role,
     Rollout,
-    Ruling,
-    Standing,
+    Status,
     Step,
+    Validation,
 )
 
 FEW = settings(max_examples=40)
@@ -34,7 +34,7 @@ FEW = settings(max_examples=40)
 TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("\0\ud83d\ude00\udfff\"'\\\n")), max_size=6)
 FLOATS = st.floats()
 COUNTS = st.integers(0, 3)
-JUDGEMENTS = st.builds(Judgement, st.sampled_from(Standing), FLOATS, TEXTS, TEXTS)
+JUDGEMENTS = st.builds(Grade, st.sampled_from(Status), FLOATS, TEXTS, TEXTS)
 COMPLETIONS = st.integers(0, 3).flatmap(
     lambda n: st.builds(Completion, TEXTS, st.just((7,) * n), st.just((-0.5,) * n), st.booleans())
 )
@@ -50,16 +50,16 @@ ROLLOUTS = st.builds(
     entry=COUNTS,
     prompt=TEXTS,
     completion=COMPLETIONS,
-    judgement=JUDGEMENTS,
+    grade=JUDGEMENTS,
     reward=st.none() | st.floats(allow_nan=False),
     weight=FLOATS,
     advantage=FLOATS,
 )
 RULINGS = st.builds(
-    Ruling,
-    st.builds(Draft, st.sampled_from(Kind), COUNTS, st.just(()), TEXTS, COMPLETIONS, JUDGEMENTS),
+    Validation,
+    st.builds(ProposalRollout, st.sampled_from(Kind), COUNTS, st.just(()), TEXTS, COMPLETIONS, JUDGEMENTS),
     # Few reasons, so that some are equal.
-    st.builds(Judgement, st.sampled_from(Standing), FLOATS, st.sampled_from(["a", "\ud800"]), TEXTS),
+    st.builds(Grade, st.sampled_from(Status), FLOATS, st.sampled_from(["a", "\ud800"]), TEXTS),
     st.booleans(),
 )
 
@@ -115,11 +115,11 @@ def committed(commits: Sequence[Commit], rollouts: Keep = "all") -> Iterator[Sto
         yield store
 
 
-def as_kept(rollout: Rollout) -> Kept:
+def as_kept(rollout: Rollout) -> StoredRollout:
     """What must be left of a rollout, spelt out."""
     said = rollout.completion
-    text = Completion(said.text, tokens=(), logprobs=(), cut=said.cut)
-    return Kept(replace(rollout, completion=text), tokens=len(said.tokens), whole=True)
+    text = Completion(said.text, tokens=(), logprobs=(), truncated=said.truncated)
+    return StoredRollout(replace(rollout, completion=text), tokens=len(said.tokens), whole=True)
 
 
 def same(read: object, made: object) -> bool:
@@ -156,22 +156,22 @@ def test_counts_are_those_of_the_step(commits: list[Commit]) -> None:
         refusals: Counter[tuple[object, ...]] = Counter()
         for commit in commits:
             for it in commit.step.rollouts:
-                if it.role is Role.SOLVE and it.entry and it.judgement.standing is not Standing.VOID:
+                if it.role is Role.SOLVE and it.entry and it.grade.status is not Status.MASKED:
                     tries[commit.step.number, it.entry] += 1
-                    solved[commit.step.number, it.entry] += it.judgement.right
+                    solved[commit.step.number, it.entry] += it.grade.right
             for ruling in commit.step.rulings:
-                assert isinstance(ruling.made, Judgement)
-                refusals[commit.step.number, ruling.draft.kind, ruling.made.standing, ruling.made.reason] += 1
+                assert isinstance(ruling.made, Grade)
+                refusals[commit.step.number, ruling.draft.kind, ruling.made.status, ruling.made.reason] += 1
         assert store.tries() == sorted((*key, count, solved[key]) for key, count in tries.items())
-        read = {(at, it.kind, it.standing, it.reason): it for at, it in store.refusals()}
+        read = {(at, it.kind, it.status, it.reason): it for at, it in store.refusals()}
         assert {key: it.count for key, it in read.items()} == refusals
-        for (at, kind, standing, reason), it in read.items():
+        for (at, kind, status, reason), it in read.items():
             [step] = [commit.step for commit in commits if commit.step.number == at]
             details = [
                 ruling.made.detail
                 for ruling in step.rulings
-                if isinstance(ruling.made, Judgement)
-                and (ruling.draft.kind, ruling.made.standing, ruling.made.reason) == (kind, standing, reason)
+                if isinstance(ruling.made, Grade)
+                and (ruling.draft.kind, ruling.made.status, ruling.made.reason) == (kind, status, reason)
             ]
             assert list(it.examples) == details[:2]
 

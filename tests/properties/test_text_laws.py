@@ -78,17 +78,19 @@ def answers(draw: st.DrawFn) -> tuple[str, Callable[[str], Any], Any]:
     program, output, message = draw(TEXT), draw(TEXT), draw(TEXT)
     inputs = tuple(draw(st.lists(ARGUMENTS, min_size=1, max_size=4)))
     return draw(
-        st.sampled_from((
-            (render_output(output), read_output, output),
-            (render_input(inputs[0]), read_input, inputs[0]),
-            (render_program(program), read_program, program),
-            (render_program_and_input(program, inputs[0]), read_program_and_input, (program, inputs[0])),
+        st.sampled_from(
             (
-                render_inputs_and_message(inputs, message),
-                lambda text: read_inputs_and_message(text, len(inputs)),
-                (inputs, message),
-            ),
-        ))
+                (render_output(output), read_output, output),
+                (render_input(inputs[0]), read_input, inputs[0]),
+                (render_program(program), read_program, program),
+                (render_program_and_input(program, inputs[0]), read_program_and_input, (program, inputs[0])),
+                (
+                    render_inputs_and_message(inputs, message),
+                    lambda text: read_inputs_and_message(text, len(inputs)),
+                    (inputs, message),
+                ),
+            )
+        )
     )
 
 

@@ -51,8 +51,7 @@ SCALARS: st.SearchStrategy[Any] = st.one_of(
     st.text(st.characters(), max_size=8), st.sampled_from(["\ud800", "'\"", "\\"]), st.binary(max_size=8),
 )  # fmt: skip
 HASHABLE: st.SearchStrategy[Any] = st.recursive(
-    SCALARS, lambda part: st.lists(part, max_size=3).map(tuple) | st.frozensets(part, max_size=4),
-    max_leaves=6
+    SCALARS, lambda part: st.lists(part, max_size=3).map(tuple) | st.frozensets(part, max_size=4), max_leaves=6
 )
 
 
@@ -272,7 +271,7 @@ DEGENERATE = (
     "0x 0xf 9 1e "
     "1. . ... ; @ @a\n a;\n if~1:\n~ elif~x:\n~y\n try:\n~ set( set(), frozenset({ float('inf'), nan, None "
     "'\\''' '''\\''' "
-    "\"\"\"' with~( for~x~in~( [a~for~a~in~ await~ yield~ print~ (yield~ := (a:= 1\n,"
+    '"""\' with~( for~x~in~( [a~for~a~in~ await~ yield~ print~ (yield~ := (a:= 1\n,'
 ).split(" ")
 
 

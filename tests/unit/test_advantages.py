@@ -4,22 +4,22 @@ import math
 
 import pytest
 
-from absolute_zero.advantages import ESTIMATORS, Earned, advantages, left_out, sampled_once
+from absolute_zero.advantages import ESTIMATORS, Reward, advantages, left_out, sampled_once
 from absolute_zero.types import Kind, Role
 
 D, A, I = Kind.DEDUCTION, Kind.ABDUCTION, Kind.INDUCTION  # noqa: E741
 P, S = Role.PROPOSE, Role.SOLVE
 
 
-def pool(*rewards: float, weights: tuple[float, ...] = (), tokens: tuple[int, ...] = ()) -> list[Earned]:
+def pool(*rewards: float, weights: tuple[float, ...] = (), tokens: tuple[int, ...] = ()) -> list[Reward]:
     """Tries of one prompt."""
     return [
-        Earned(S, D, "a", reward, weights[at] if weights else 1.0, tokens[at] if tokens else 1)
+        Reward(S, D, "a", reward, weights[at] if weights else 1.0, tokens[at] if tokens else 1)
         for at, reward in enumerate(rewards)
     ]
 
 
-def by(name: str, samples: list[Earned]) -> list[float]:
+def by(name: str, samples: list[Reward]) -> list[float]:
     return advantages(samples, dict.fromkeys(Role, name))
 
 
@@ -54,7 +54,7 @@ def test_trr_weighs_mean_and_deviation() -> None:
 def test_trr_has_six_baselines() -> None:
     # every role x kind: rewards c + 1/2 and c - 1/2 around a mean c of its own, over two prompts; std = 1/2
     samples = [
-        Earned(role, kind, prompt, centre + half)
+        Reward(role, kind, prompt, centre + half)
         for prompt, half in enumerate((0.5, -0.5))
         for centre, (role, kind) in enumerate((role, kind) for role in Role for kind in Kind)
     ]
@@ -84,7 +84,7 @@ def test_trr_by_token_weighs_tokens() -> None:
 
 def test_trr_by_token_has_six_baselines() -> None:
     # deduction: tokens 1, 0: mean 1/2, var = (1/4 + 1/4) / (2 - 1) = 1/2. abduction: no spread.
-    samples = [Earned(S, D, 0, 1.0), Earned(S, A, 0, 9.0), Earned(S, D, 1, 0.0), Earned(S, A, 1, 9.0)]
+    samples = [Reward(S, D, 0, 1.0), Reward(S, A, 0, 9.0), Reward(S, D, 1, 0.0), Reward(S, A, 1, 9.0)]
     scale = 1 / math.sqrt(0.5 + 1e-8)
     assert by("trr++_token", samples) == near(0.5 * scale, 0.0, -0.5 * scale, 0.0)
 
@@ -96,7 +96,7 @@ def test_trr_by_token_of_at_most_one_token_is_zero(tokens: tuple[int, int]) -> N
 
 # --- its relatives ------------------------------------------------------------------------------------------
 
-MIXED = [Earned(P, A, 0, 0.0), Earned(S, D, 0, 1.0), Earned(P, I, 0, 0.0), Earned(S, I, 0, 1.0)]
+MIXED = [Reward(P, A, 0, 0.0), Reward(S, D, 0, 1.0), Reward(P, I, 0, 0.0), Reward(S, I, 0, 1.0)]
 
 
 def test_reinforce_has_one_baseline() -> None:
@@ -139,15 +139,15 @@ def test_which_estimators_are_per_prompt() -> None:
 
 def test_prompts_are_named_within_role_and_kind() -> None:
     # the same prompt id three times: three baselines, of means 1/2, 5/2 and 9/2
-    samples = [Earned(S, D, 7, 1.0), Earned(S, A, 7, 2.0), Earned(P, D, 7, 4.0)]
-    samples += [Earned(S, D, 7, 0.0), Earned(S, A, 7, 3.0), Earned(P, D, 7, 5.0)]
+    samples = [Reward(S, D, 7, 1.0), Reward(S, A, 7, 2.0), Reward(P, D, 7, 4.0)]
+    samples += [Reward(S, D, 7, 0.0), Reward(S, A, 7, 3.0), Reward(P, D, 7, 5.0)]
     assert by("dr_grpo", samples) == near(0.5, -0.5, -0.5, -0.5, 0.5, 0.5)
     assert by("rloo", samples) == near(1.0, -1.0, -1.0, -1.0, 1.0, 1.0)
 
 
 def test_each_role_has_its_own_estimator() -> None:
     # solver, leave-one-out by prompt: 1 - 0 and 0 - 1; proposer, TRR++: mean 1/2, std 1/2
-    samples = [Earned(P, D, 0, 0.0), Earned(S, D, 0, 1.0), Earned(P, D, 1, 1.0), Earned(S, D, 0, 0.0)]
+    samples = [Reward(P, D, 0, 0.0), Reward(S, D, 0, 1.0), Reward(P, D, 1, 1.0), Reward(S, D, 0, 0.0)]
     high = 0.5 / 0.500001
     assert advantages(samples, {P: "trr++", S: "rloo"}) == near(-high, 1.0, high, -1.0)
 
@@ -209,9 +209,9 @@ def test_extremes_keep_their_digits() -> None:
 @pytest.mark.parametrize("name", PER_PROMPT)
 @pytest.mark.parametrize("weight", [0.0, None])
 def test_a_prompt_sampled_once_is_refused(name: str, weight: float | None) -> None:
-    samples = [*pool(1.0, 0.0), Earned(S, A, "b", 1.0), Earned(S, D, 3, 1.0)]
+    samples = [*pool(1.0, 0.0), Reward(S, A, "b", 1.0), Reward(S, D, 3, 1.0)]
     if weight is not None:
-        samples.append(Earned(S, A, "b", 0.0, weight))  # not trained on: no try
+        samples.append(Reward(S, A, "b", 0.0, weight))  # not trained on: no try
     assert sampled_once(samples, {S: name}) == [2, 3]
     with pytest.raises(ValueError, match=r"prompt 'b' \(solve, abduction\) was sampled once") as refused:
         by(name, samples)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from absolute_zero.buffer import ZERO, Buffer, held_out
-from absolute_zero.chance import Chance
 from absolute_zero.config import Config
+from absolute_zero.keys import Key
 from absolute_zero.novelty import Facts, digest, facts, normal_form
-from absolute_zero.types import Entry, Judgement, Kind, Problem, Result, Standing, UserError, Verdict
+from absolute_zero.types import Entry, Grade, Kind, Problem, Result, Status, UserError, Verdict
 
 D, A, I = Kind.DEDUCTION, Kind.ABDUCTION, Kind.INDUCTION  # noqa: E741
 
@@ -48,10 +48,10 @@ def filled(cfg: Config, sizes: dict[Kind, int]) -> Buffer:
     return buffer
 
 
-def refusal(buffer: Buffer, kind: Kind, given: Facts, shown: Sequence[Entry] = ()) -> tuple[Standing, str]:
+def refusal(buffer: Buffer, kind: Kind, given: Facts, shown: Sequence[Entry] = ()) -> tuple[Status, str]:
     made = buffer.admit(problem(kind, 0), given, 1, shown)
-    assert isinstance(made, Judgement)
-    return made.standing, made.reason
+    assert isinstance(made, Grade)
+    return made.status, made.reason
 
 
 # --- what gets in -------------------------------------------------------------------------------------------
@@ -72,26 +72,26 @@ def test_the_order_of_reasons() -> None:
     everything = fact(0, reads=False, constant=True)
     buffer = Buffer(config(), frozenset({everything.normal}))
     shown = replace(ZERO, id=5, key=everything.key)
-    assert refusal(buffer, D, everything, [shown]) == (Standing.VOID, "held_out")
+    assert refusal(buffer, D, everything, [shown]) == (Status.MASKED, "held_out")
 
     buffer = Buffer(config(buffer={"per_behaviour": 1}))
     admitted(buffer, D, 0)
-    assert refusal(buffer, D, everything, [shown]) == (Standing.FAILED, "ignores_input")
-    assert refusal(buffer, D, replace(everything, reads=True), [shown]) == (Standing.FAILED, "copy")
-    assert refusal(buffer, D, replace(everything, reads=True)) == (Standing.UNPAID, "constant")
-    assert refusal(buffer, D, fact(0)) == (Standing.UNPAID, "duplicate")
-    assert refusal(buffer, D, fact(1, behaviour=fact(0).behaviour)) == (Standing.UNPAID, "crowded")
-    assert refusal(buffer, D, fact(1, normal=fact(0).normal)) == (Standing.UNPAID, "crowded")
+    assert refusal(buffer, D, everything, [shown]) == (Status.FAILED, "ignores_input")
+    assert refusal(buffer, D, replace(everything, reads=True), [shown]) == (Status.FAILED, "copy")
+    assert refusal(buffer, D, replace(everything, reads=True)) == (Status.NEUTRAL, "constant")
+    assert refusal(buffer, D, fact(0)) == (Status.NEUTRAL, "duplicate")
+    assert refusal(buffer, D, fact(1, behaviour=fact(0).behaviour)) == (Status.NEUTRAL, "crowded")
+    assert refusal(buffer, D, fact(1, normal=fact(0).normal)) == (Status.NEUTRAL, "crowded")
     assert admitted(buffer, D, 1).id == 2
 
 
 def test_a_copy_is_of_what_was_shown_and_not_of_what_is_stored() -> None:
     buffer = Buffer(config())
     first, second = admitted(buffer, D, 1), admitted(buffer, D, 2)
-    assert refusal(buffer, D, fact(1), [second, first]) == (Standing.FAILED, "copy")
-    assert refusal(buffer, D, fact(1), [second]) == (Standing.UNPAID, "duplicate")
+    assert refusal(buffer, D, fact(1), [second, first]) == (Status.FAILED, "copy")
+    assert refusal(buffer, D, fact(1), [second]) == (Status.NEUTRAL, "duplicate")
     made = buffer.admit(problem(D, 1), fact(1), 1, [first])
-    assert isinstance(made, Judgement)
+    assert isinstance(made, Grade)
     assert made.detail == "of entry 1"
 
 
@@ -100,8 +100,8 @@ def test_the_zero_triplet_under_other_names_is_a_copy() -> None:
     found = facts(again, [str(n) for n in range(8)], [Result(Verdict.VALUE, str(n)) for n in range(8)])
     assert (found.normal, found.key, found.behaviour) == (ZERO.normal, ZERO.key, ZERO.behaviour)
     made = Buffer(config()).admit(again, found, 1, [ZERO])
-    assert isinstance(made, Judgement)
-    assert (made.standing, made.reason) == (Standing.FAILED, "copy")
+    assert isinstance(made, Grade)
+    assert (made.status, made.reason) == (Status.FAILED, "copy")
 
 
 def test_kinds_do_not_know_of_each_other() -> None:
@@ -115,8 +115,8 @@ def test_a_cell_holds_so_many(most: int) -> None:
     for n in range(most):
         admitted(buffer, D, n, fact(n, behaviour=digest("same")))
         admitted(buffer, D, 100 + n, fact(100 + n, normal=digest("one program")))
-    assert refusal(buffer, D, fact(50, behaviour=digest("same"))) == (Standing.UNPAID, "crowded")
-    assert refusal(buffer, D, fact(51, normal=digest("one program"))) == (Standing.UNPAID, "crowded")
+    assert refusal(buffer, D, fact(50, behaviour=digest("same"))) == (Status.NEUTRAL, "crowded")
+    assert refusal(buffer, D, fact(51, normal=digest("one program"))) == (Status.NEUTRAL, "crowded")
     assert admitted(buffer, D, 52)
 
 
@@ -124,13 +124,13 @@ def test_an_entry_whose_digests_are_one_counts_once() -> None:
     buffer = Buffer(config(buffer={"per_behaviour": 2}))
     for n in range(2):
         admitted(buffer, D, n, fact(n, normal=digest("x"), behaviour=digest("x")))
-    assert refusal(buffer, D, fact(2, normal=digest("x"))) == (Standing.UNPAID, "crowded")
+    assert refusal(buffer, D, fact(2, normal=digest("x"))) == (Status.NEUTRAL, "crowded")
 
 
 def test_what_is_refused_leaves_no_trace() -> None:
     buffer = Buffer(config())
     for _ in range(5):
-        assert refusal(buffer, D, fact(1, constant=True)) == (Standing.UNPAID, "constant")
+        assert refusal(buffer, D, fact(1, constant=True)) == (Status.NEUTRAL, "constant")
     assert admitted(buffer, D, 1).id == 1
 
 
@@ -138,7 +138,7 @@ def test_of_equals_in_one_step_the_first_gets_in() -> None:
     """Known from when it is admitted, not from when it is put at hand."""
     buffer = Buffer(config())
     admitted(buffer, D, 1)
-    assert refusal(buffer, D, fact(1)) == (Standing.UNPAID, "duplicate")
+    assert refusal(buffer, D, fact(1)) == (Status.NEUTRAL, "duplicate")
     assert buffer.size(D) == 0
 
 
@@ -146,7 +146,7 @@ def test_of_equals_in_one_step_the_first_gets_in() -> None:
 
 
 def at_hand(buffer: Buffer, kind: Kind) -> set[int]:
-    return {entry.id for entry in buffer.practice(kind, 10_000, set(), Chance(0))}
+    return {entry.id for entry in buffer.practice(kind, 10_000, set(), Key(0))}
 
 
 def test_the_oldest_leaves_and_the_newest_is_never_refused() -> None:
@@ -161,26 +161,26 @@ def test_the_oldest_leaves_and_the_newest_is_never_refused() -> None:
 
 def test_what_has_left_is_still_known() -> None:
     buffer = filled(config(buffer={"capacity": 1}), {D: 5})
-    assert refusal(buffer, D, fact(0)) == (Standing.UNPAID, "duplicate")
+    assert refusal(buffer, D, fact(0)) == (Status.NEUTRAL, "duplicate")
 
 
 def test_a_capacity_of_one_holds_one() -> None:
     buffer = filled(config(buffer={"capacity": 1}), {D: 4})
     assert at_hand(buffer, D) == {4}
-    assert [entry.id for entry in buffer.references(D, Chance(3))] == [4]
+    assert [entry.id for entry in buffer.references(D, Key(3))] == [4]
 
 
 # --- what proposers are shown -------------------------------------------------------------------------------
 
 
 def shown(buffer: Buffer, kind: Kind, times: int = 200) -> list[tuple[int, ...]]:
-    return [tuple(entry.id for entry in buffer.references(kind, Chance(seed))) for seed in range(times)]
+    return [tuple(entry.id for entry in buffer.references(kind, Key(seed))) for seed in range(times)]
 
 
 def test_nothing_accepted_yet_shows_the_zero_triplet() -> None:
     for choice in ("uniform", "recent", "learnable"):
         buffer = Buffer(config(propose={"choice": choice}))
-        assert [buffer.references(kind, Chance(0)) for kind in Kind] == [(ZERO,)] * 3
+        assert [buffer.references(kind, Key(0)) for kind in Kind] == [(ZERO,)] * 3
 
 
 def test_up_to_k_without_repetition() -> None:
@@ -208,15 +208,15 @@ def test_each_kind_is_shown_its_own_and_induction_programs_of_both() -> None:
 
 def test_a_kind_of_its_own_is_shown_the_zero_triplet_though_others_have_entries() -> None:
     buffer = filled(config(), {A: 3})
-    assert buffer.references(D, Chance(0)) == (ZERO,)
-    assert buffer.references(I, Chance(0)) != (ZERO,)
+    assert buffer.references(D, Key(0)) == (ZERO,)
+    assert buffer.references(I, Key(0)) != (ZERO,)
 
 
 def test_without_references_there_are_none_but_a_program_for_induction() -> None:
     buffer = filled(config(propose={"references": 0}), {D: 3})
-    assert buffer.references(D, Chance(0)) == ()
-    assert len(buffer.references(I, Chance(0))) == 1
-    assert Buffer(config(propose={"references": 0})).references(D, Chance(0)) == ()
+    assert buffer.references(D, Key(0)) == ()
+    assert len(buffer.references(I, Key(0))) == 1
+    assert Buffer(config(propose={"references": 0})).references(D, Key(0)) == ()
 
 
 def test_recent_shows_the_newer_half_also_around_the_end_of_the_ring() -> None:
@@ -255,11 +255,11 @@ def test_induction_prefers_a_program_with_room_left() -> None:
 def test_practice_is_on_others_without_repetition() -> None:
     buffer = filled(config(), {D: 9, A: 2})
     for seed in range(100):
-        drawn = [entry.id for entry in buffer.practice(D, 4, {1, 2, 3}, Chance(seed))]
+        drawn = [entry.id for entry in buffer.practice(D, 4, {1, 2, 3}, Key(seed))]
         assert len(drawn) == len(set(drawn)) == 4
         assert set(drawn) <= {4, 5, 6, 7, 8, 9}
     assert at_hand(buffer, A) == {10, 11}
-    assert len(buffer.practice(D, 99, {9}, Chance(0))) == 8
+    assert len(buffer.practice(D, 99, {9}, Key(0))) == 8
 
 
 def test_practice_can_be_on_what_some_but_not_all_tries_solved() -> None:
@@ -291,13 +291,13 @@ def test_held_out_programs_are_known_by_what_they_do_not_by_what_they_are_called
 def test_no_room_for_practice_is_none(count: int) -> None:
     """B minus the new ones: nothing is left to practise, whatever the sign."""
     buffer = filled(config(), {D: 9})
-    assert all(buffer.practice(D, count, {1, 2, 3, 4, 5}, Chance(seed)) == [] for seed in range(20))
-    assert Buffer(config()).practice(D, 5, set(), Chance(0)) == []
+    assert all(buffer.practice(D, count, {1, 2, 3, 4, 5}, Key(seed)) == [] for seed in range(20))
+    assert Buffer(config()).practice(D, 5, set(), Key(0)) == []
 
 
 def test_the_zero_triplet_is_never_practised_on() -> None:
     buffer = Buffer(config())
-    assert buffer.practice(D, 5, set(), Chance(0)) == []
+    assert buffer.practice(D, 5, set(), Key(0)) == []
     assert at_hand(filled(config(), {D: 2}), D) == {1, 2}
 
 
@@ -312,7 +312,7 @@ def test_held_out_programs_never_get_in_under_whatever_names(tmp_path: Path) -> 
     digests = held_out([str(path)])
     assert digests == {digest(normal_form(f"def f(x):  # x\n    return x {rest}")) for rest in ("+ 1", "* 2")}
     given = facts(Problem(D, "def f(n):\n    return n + 1", (("1", "2"),)), [], [])
-    assert refusal(Buffer(config(), digests), D, given) == (Standing.VOID, "held_out")
+    assert refusal(Buffer(config(), digests), D, given) == (Status.MASKED, "held_out")
 
 
 def test_no_files_hold_nothing_out() -> None:
@@ -322,8 +322,17 @@ def test_no_files_hold_nothing_out() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "{", "[]", "3", "null", '{"task": "x"}', '{"program": 3}', '{"program": "def"}', '{"program": null}',
-        '{"program": ""}', '{"program": "f = lambda x: x"}', '{"code": "class f: pass"}',
+        "{",
+        "[]",
+        "3",
+        "null",
+        '{"task": "x"}',
+        '{"program": 3}',
+        '{"program": "def"}',
+        '{"program": null}',
+        '{"program": ""}',
+        '{"program": "f = lambda x: x"}',
+        '{"code": "class f: pass"}',
     ],
 )
 def test_a_bad_row_is_one_line_that_says_where(tmp_path: Path, line: str) -> None:

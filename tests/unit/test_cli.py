@@ -43,9 +43,7 @@ def test_a_value_is_one_line_and_exit_code_0(add: str, capsys: pytest.CaptureFix
     assert capsys.readouterr() == ("value  3\n", "")
 
 
-def test_each_input_has_its_line_and_one_failure_is_exit_code_1(
-    add: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_input_has_its_line_and_one_failure_is_exit_code_1(add: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["exec", add, "--input", "1", "--input", "'a'", "--input", "x +", "--deterministic"]) == 1
     out, err = capsys.readouterr()
     assert [line.split() for line in out.splitlines()] == [
@@ -125,9 +123,7 @@ def test_the_guard_is_asked_only_with_its_option(tmp_path: Path, capsys: pytest.
         (["--input", "1", "--no-such-option"], "--no-such-option"),
     ],
 )
-def test_wrong_options_are_misuse(
-    add: str, options: list[str], word: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_options_are_misuse(add: str, options: list[str], word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["exec", add, *options]) == 2
     assert_misuse(capsys.readouterr(), word)
 
@@ -158,9 +154,7 @@ def test_no_command_shows_help_and_version_is_the_package_s(capsys: pytest.Captu
     assert capsys.readouterr().out == f"azr {absolute_zero.__version__}\n"
 
 
-def test_a_terminal_that_cannot_show_a_letter_shows_its_escape(
-    add: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_terminal_that_cannot_show_a_letter_shows_its_escape(add: str, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", terminal)
     assert cli.main(["exec", add, "--input", "'é', ''"]) == 0
@@ -168,9 +162,7 @@ def test_a_terminal_that_cannot_show_a_letter_shows_its_escape(
     assert terminal.buffer.getvalue() == b"value  '\\xe9'\n"  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_foreign_names_cannot_write_lines_of_their_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_foreign_names_cannot_write_lines_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "names.py"
     path.write_text(r"def f(): raise type('A\nvalue  1\x1b[2J', (Exception,), {})" + "\n")
     assert cli.main(["exec", str(path), "--input", ""]) == 1
@@ -186,7 +178,7 @@ def test_train_shows_settings_that_read_back_equal(tmp_path: Path, capsys: pytes
     path = tmp_path / "mine.toml"
     for options, config in [
         ([], load("laptop")),
-        (["solve.trials=4", "kinds=[\"deduction\"]"], load("laptop", ["solve.trials=4", 'kinds=["deduction"]'])),
+        (["solve.trials=4", 'kinds=["deduction"]'], load("laptop", ["solve.trials=4", 'kinds=["deduction"]'])),
         (["--recipe", "paper", "model.path=./é"], load("paper", ["model.path=./é"])),
     ]:
         assert cli.main(["train", *options, "--dry-run"]) == 0

@@ -173,7 +173,7 @@ def test_a_file_may_begin_with_a_byte_order_mark(recipe: Callable[..., str]) -> 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_json_and_toml_give_the_settings_back(name: str, recipe: Callable[..., str]) -> None:
-    config = load(name, ["model.path=\"C:\\\\é\U0001f600\\u007f\\\"\\t'#\"", "preset=reference", "reward.scale=paper"])
+    config = load(name, ['model.path="C:\\\\é\U0001f600\\u007f\\"\\t\'#"', "preset=reference", "reward.scale=paper"])
     assert Config.model_validate_json(config.model_dump_json()) == config
     written = as_toml(config)
     assert written.isascii()

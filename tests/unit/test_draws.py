@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from absolute_zero.policy.draws import pick, signed, uniforms
+from absolute_zero.policy.draws import sample_token, signed, uniforms
 
 KEYS = (0, 1, 2**63 - 1, 2**63, 2**64 - 1, 0x0123456789ABCDEF)
 
@@ -45,7 +45,7 @@ P = torch.tensor([0.0, 0.5, 0.0, 0.25, 0.25, 0.0])
 
 
 def drawn(uniform: float, temperature: float = 1.0, top_p: float = 1.0) -> tuple[int, float]:
-    token, logprob = pick(P.log()[None], torch.tensor([uniform], dtype=torch.float64), temperature, top_p)
+    token, logprob = sample_token(P.log()[None], torch.tensor([uniform], dtype=torch.float64), temperature, top_p)
     return int(token), float(logprob)
 
 
@@ -77,7 +77,7 @@ def test_greedy_takes_the_most_probable_and_says_how_probable() -> None:
 def test_any_size_of_vocabulary(vocabulary: int) -> None:
     logits = torch.randn(200, vocabulary, generator=torch.Generator().manual_seed(0)) * 2
     uniform = uniforms(torch.arange(200), torch.zeros(200, dtype=torch.int64))
-    token, logprob = pick(logits, uniform, 1.0, 1.0)
+    token, logprob = sample_token(logits, uniform, 1.0, 1.0)
     sums = logits.double().softmax(-1).cumsum(-1)
     before = (sums - logits.double().softmax(-1)).gather(-1, token[:, None])[:, 0]
     assert (before <= uniform + 1e-6).all()
@@ -87,6 +87,8 @@ def test_any_size_of_vocabulary(vocabulary: int) -> None:
 
 
 def test_logits_that_are_no_numbers_show_in_the_logprob() -> None:
-    token, logprob = pick(torch.tensor([[0.0, math.nan], [0.0, 0.0]]), torch.tensor([0.9, 0.9]).double(), 1.0, 1.0)
+    token, logprob = sample_token(
+        torch.tensor([[0.0, math.nan], [0.0, 0.0]]), torch.tensor([0.9, 0.9]).double(), 1.0, 1.0
+    )
     assert 0 <= int(token[0]) < 2
     assert logprob.isnan().tolist() == [True, False]

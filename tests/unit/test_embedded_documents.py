@@ -22,7 +22,7 @@ from absolute_zero.embedded.pieces import length, pieces
 from absolute_zero.executor import Sandbox
 from absolute_zero.novelty import normal_form
 from absolute_zero.tasks import make_tasks
-from absolute_zero.types import Job, Judgement, Kind, Proposal, Role, Standing, Triplet
+from absolute_zero.types import Grade, Job, Kind, Proposal, Role, Status, Triplet
 
 COUNT = 700
 
@@ -40,14 +40,14 @@ def forms(made: list[Document]) -> dict[tuple[Role, Kind], list[Document]]:
     return found
 
 
-def answer_of(one: Document) -> text.Answer:
+def read_answer(one: Document) -> text.Answer:
     parts = text.thought_and_answer(one.response, opened=True)
     assert isinstance(parts, text.Answer), one.response
     return parts
 
 
 def in_vain(one: Document) -> bool:
-    return answer_of(one).thought.endswith(" no")
+    return read_answer(one).thought.endswith(" no")
 
 
 def test_documents_are_addressed(made: list[Document]) -> None:
@@ -72,9 +72,9 @@ def test_answers_are_right_but_for_those_in_vain(made: list[Document]) -> None:
             continue
         task = tasks[len(one.problem.pairs) if one.kind is Kind.INDUCTION else 6][one.kind]
         assert one.prompt == task.pose(one.problem)
-        verdict = task.judge(one.problem, answer_of(one).text)
-        if isinstance(verdict, Judgement):
-            assert verdict.standing is (Standing.FAILED if in_vain(one) else Standing.PASSED), one
+        verdict = task.judge(one.problem, read_answer(one).text)
+        if isinstance(verdict, Grade):
+            assert verdict.status is (Status.FAILED if in_vain(one) else Status.PASSED), one
         else:
             jobs.append(verdict)
             judged.append(one)
@@ -84,7 +84,7 @@ def test_answers_are_right_but_for_those_in_vain(made: list[Document]) -> None:
     lucky = 0
     for one, outcome in zip(judged, outcomes, strict=False):
         task = tasks[len(one.problem.pairs) if one.kind is Kind.INDUCTION else 6][one.kind]
-        right = task.decide(one.problem, outcome).standing is Standing.PASSED
+        right = task.decide(one.problem, outcome).status is Status.PASSED
         if one.kind is Kind.INDUCTION and in_vain(one):
             lucky += right  # wrong on a shown pair, and right on all that are hidden
         else:
@@ -99,7 +99,7 @@ def test_deduction_answers_are_bare_and_stand_at_the_end_of_the_thought(
 ) -> None:
     copied = 0
     for one in forms[Role.SOLVE, Kind.DEDUCTION]:
-        answer = answer_of(one)
+        answer = read_answer(one)
         [(_, output)] = one.problem.pairs
         assert answer.text == output
         copied += answer.thought.endswith(output)
@@ -108,7 +108,7 @@ def test_deduction_answers_are_bare_and_stand_at_the_end_of_the_thought(
 
 def test_induction_answers_stand_in_the_thought(forms: dict[tuple[Role, Kind], list[Document]]) -> None:
     for one in forms[Role.SOLVE, Kind.INDUCTION]:
-        thought = answer_of(one).thought
+        thought = read_answer(one).thought
         assert thought.endswith(" no" if in_vain(one) else " yes")
         assert (one.problem.program in thought) is not in_vain(one)
 
@@ -122,7 +122,7 @@ def test_some_solutions_end_after_candidates_in_vain(
     vain = [one for one in solved if in_vain(one)]
     assert 0.04 < len(vain) / len(solved) < 0.2
     for one in vain:
-        answer = answer_of(one)
+        answer = read_answer(one)
         assert least <= f"{answer.thought}\n".count(" no\n") <= most
         candidates = [piece.text for piece in one.pieces if not piece.learn]
         if kind is Kind.INDUCTION:
@@ -162,7 +162,7 @@ def test_proposals_are_read_and_new(forms: dict[tuple[Role, Kind], list[Document
             count = len(one.problem.pairs) if kind is Kind.INDUCTION else 6
             task = make_tasks(Config(templates="compact", propose=Propose(inputs=count)))[kind]
             reference = [Triplet(one.problem.program, "1", "1")] if kind is Kind.INDUCTION else [IDENTITY]
-            proposal = task.read(reference, answer_of(one).text)
+            proposal = task.read(reference, read_answer(one).text)
             assert isinstance(proposal, Proposal), (proposal, one)
             assert proposal.job.program == one.problem.program
             assert proposal.job.inputs == tuple(given for given, _ in one.problem.pairs)
@@ -198,7 +198,7 @@ def test_lengths(made: list[Document]) -> None:
     assert lengths[int(COUNT * 0.95)] <= 268  # lessons hold more induction, and thoughts in vain: both are longer
     responses = sorted(length(one.response) for one in made)
     assert responses[int(COUNT * 0.98)] <= 256, "the recipe laptop cuts responses there"
-    thoughts = sorted(length(answer_of(one).thought) for one in made if one.kind is Kind.DEDUCTION)
+    thoughts = sorted(length(read_answer(one).thought) for one in made if one.kind is Kind.DEDUCTION)
     assert thoughts[-1] <= THOUGHT
     assert thoughts[len(thoughts) // 2] < 60
 

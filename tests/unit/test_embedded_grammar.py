@@ -4,12 +4,12 @@ from collections import Counter
 
 import pytest
 
-from absolute_zero.chance import Chance
 from absolute_zero.embedded.backward import undo
 from absolute_zero.embedded.cases import Case, find_case, pair, telling, written
 from absolute_zero.embedded.dice import Dice
 from absolute_zero.embedded.variants import near_arguments, near_program
 from absolute_zero.executor import Sandbox, guard
+from absolute_zero.keys import Key
 from absolute_zero.novelty import normal_form, reads_input
 from absolute_zero.novelty import written as canonically_written
 from absolute_zero.types import Job
@@ -19,7 +19,7 @@ COUNT = 400
 
 
 def dice(number: int) -> Dice:
-    return Dice(Chance(7).at("test", number))
+    return Dice(Key(7).at("test", number))
 
 
 @pytest.fixture(scope="module")

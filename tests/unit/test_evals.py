@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from absolute_zero.chance import Chance
-from absolute_zero.evals.statistics import Interval, Marks, difference, interval, pass_at, table
+from absolute_zero.evals.statistics import EvalResult, Interval, difference, interval, pass_at, table
 from absolute_zero.evals.triplets import evaluate, family_of, read_suite, suites, write_suite
 from absolute_zero.executor import Sandbox
+from absolute_zero.keys import Key
 from absolute_zero.policy.scripted import Apprentice, Scripted
 from absolute_zero.types import Completion, Job, Kind, Problem, Sampling, UserError
 from worlds import Watched, says, settings, watched, world
@@ -41,10 +41,10 @@ def test_pass_at_k_by_hand() -> None:
 
 def test_a_table_by_hand() -> None:
     marks = [
-        Marks(Kind.DEDUCTION, 4, 8, True),
-        Marks(Kind.DEDUCTION, 0, 8, False),
-        Marks(Kind.ABDUCTION, 8, 8, True),
-        Marks(Kind.ABDUCTION, 3, 6, None),  # two tries and the greedy one were lost with the machine
+        EvalResult(Kind.DEDUCTION, 4, 8, True),
+        EvalResult(Kind.DEDUCTION, 0, 8, False),
+        EvalResult(Kind.ABDUCTION, 8, 8, True),
+        EvalResult(Kind.ABDUCTION, 3, 6, None),  # two tries and the greedy one were lost with the machine
     ]
     found = table(marks)
     assert list(found) == ["deduction", "abduction", "mean"]
@@ -118,8 +118,8 @@ def test_programs_that_differ_in_constants_are_one_family() -> None:
 
 def test_differences_are_paired_by_task() -> None:
     """Tasks differ much from each other and each gains 1/8: unpaired, the interval would be wide."""
-    before = [Marks(Kind.DEDUCTION, right, 8, False) for right in (0, 7) * 50]
-    after = [Marks(Kind.DEDUCTION, right + 1, 8, False) for right in (0, 7) * 50]
+    before = [EvalResult(Kind.DEDUCTION, right, 8, False) for right in (0, 7) * 50]
+    after = [EvalResult(Kind.DEDUCTION, right + 1, 8, False) for right in (0, 7) * 50]
     found = difference(before, after)["deduction"]
     assert found["t1"] == Interval(1 / 8, 1 / 8, 1 / 8)
     assert found["greedy"] == Interval(0, 0, 0)
@@ -161,7 +161,7 @@ def test_a_line_that_is_no_task_is_named(tmp_path: Path, line: str) -> None:
         read_suite(tmp_path / "none")
 
 
-def marks(sandbox: Sandbox, tmp_path: Path, script: Apprentice | None, fails: bool = False) -> list[Marks]:
+def marks(sandbox: Sandbox, tmp_path: Path, script: Apprentice | None, fails: bool = False) -> list[EvalResult]:
     write_suite(tmp_path / "suite.jsonl", SUITE)
     seen = watched(sandbox, script or says("no"))
     if fails:
@@ -170,7 +170,7 @@ def marks(sandbox: Sandbox, tmp_path: Path, script: Apprentice | None, fails: bo
             return True
 
         seen.fails = lost
-    return evaluate(world(seen, settings()), read_suite(tmp_path / "suite.jsonl"), Sampling(), Chance(0))
+    return evaluate(world(seen, settings()), read_suite(tmp_path / "suite.jsonl"), Sampling(), Key(0))
 
 
 def test_marks_of_who_knows_who_guesses_and_who_is_lost(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -187,18 +187,21 @@ def test_what_evaluation_asks_for_and_what_it_keeps(sandbox: Sandbox, tmp_path: 
 
     class Asked(Watched):
         def sample(
-            self, prompts: Sequence[str], tries: int, sampling: Sampling, chances: Sequence[Chance]
+            self, prompts: Sequence[str], tries: int, sampling: Sampling, keys: Sequence[Key]
         ) -> list[list[Completion]]:
             """The first prompt is too long for it."""
             asked.append((tries, sampling.temperature, sampling.top_p))
-            return [[Completion("", (), (), cut=True)] * tries, *super().sample(prompts, tries, sampling, chances)[1:]]
+            return [
+                [Completion("", (), (), truncated=True)] * tries,
+                *super().sample(prompts, tries, sampling, keys)[1:],
+            ]
 
     able = Apprentice()
     able.state = dict.fromkeys(able.state, 50.0)
     write_suite(tmp_path / "suite.jsonl", SUITE)
     seen = Asked(Scripted(able), sandbox)
     how = Sampling(temperature=0.8, top_p=0.9)
-    found = evaluate(world(seen, settings()), read_suite(tmp_path / "suite.jsonl"), how, Chance(0))
+    found = evaluate(world(seen, settings()), read_suite(tmp_path / "suite.jsonl"), how, Key(0))
     assert asked == [(8, 0.8, 0.9), (1, 0.0, 1.0)]
     assert [(m.right, m.tries, m.greedy) for m in found] == [(0, 8, False), (8, 8, True), (8, 8, True)]
     assert [m.family for m in found] == [family_of(LINE)] * 3

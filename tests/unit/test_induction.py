@@ -8,7 +8,7 @@ from absolute_zero import text
 from absolute_zero.config import Config
 from absolute_zero.ports import Task
 from absolute_zero.tasks import make_tasks
-from absolute_zero.types import Judgement, Kind, Outcome, Problem, Proposal, Result, Standing, Triplet, Verdict
+from absolute_zero.types import Grade, Kind, Outcome, Problem, Proposal, Result, Status, Triplet, Verdict
 
 TWO = "def f(x, y=0):\n    return [x, y]"
 
@@ -18,14 +18,14 @@ def task(inputs: int = 4, **more: object) -> Task:
     return make_tasks(Config.model_validate(settings))[Kind.INDUCTION]
 
 
-def read(inputs: list[str], message: str = "A hint.", program: str = TWO) -> Proposal | Judgement:
+def read(inputs: list[str], message: str = "A hint.", program: str = TWO) -> Proposal | Grade:
     answer = text.render_inputs_and_message(inputs, message)
     return task(len(inputs)).read([Triplet(program, "1", "[1, 0]")], answer)
 
 
-def reason(found: object) -> tuple[Standing, str]:
-    assert isinstance(found, Judgement), found
-    return found.standing, found.reason
+def reason(found: object) -> tuple[Status, str]:
+    assert isinstance(found, Grade), found
+    return found.status, found.reason
 
 
 # --- inputs that differ -------------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ def reason(found: object) -> tuple[Standing, str]:
     ],
 )
 def test_equal_inputs_are_one(one: str, other: str) -> None:
-    assert reason(read([one, "7", "8", other])) == (Standing.FAILED, "repeated_input")
+    assert reason(read([one, "7", "8", other])) == (Status.FAILED, "repeated_input")
 
 
 @pytest.mark.parametrize(("one", "other"), [("1", "'1'"), ("1", "[1]"), ("[1]", "(1,)"), ("1", "1, 1"), ("''", "None")])
@@ -63,34 +63,34 @@ def test_there_are_exactly_so_many() -> None:
     one, triplet = task(4), [Triplet(TWO, "1", "[1, 0]")]
     for count in (0, 3, 5):
         answer = text.render_inputs_and_message(list(map(str, range(count))), "A hint.")
-        assert reason(one.read(triplet, answer)) == (Standing.MALFORMED, "count")
+        assert reason(one.read(triplet, answer)) == (Status.MALFORMED, "count")
 
 
 def test_an_input_that_does_not_read_is_the_proposers_fault() -> None:
-    assert reason(read(["1", "2", "3", "y"])) == (Standing.FAILED, "invalid_input")
-    assert reason(read(["1", "2", "3", "'" + "a" * 70_000 + "'"])) == (Standing.FAILED, "invalid_input")
+    assert reason(read(["1", "2", "3", "y"])) == (Status.FAILED, "invalid_input")
+    assert reason(read(["1", "2", "3", "'" + "a" * 70_000 + "'"])) == (Status.FAILED, "invalid_input")
 
 
 # --- results that differ ------------------------------------------------------------------------------------
 
 
-def minted(count: int, *outputs: str) -> Problem | Judgement:
+def minted(count: int, *outputs: str) -> Problem | Grade:
     proposal = read(list(map(str, range(count))))
     assert isinstance(proposal, Proposal)
     return task(count).mint(proposal, Outcome(tuple(Result(Verdict.VALUE, output) for output in outputs)))
 
 
 def test_fewer_than_three_different_results_are_unpaid() -> None:
-    assert reason(minted(4, "1", "2", "1", "2")) == (Standing.UNPAID, "few_outputs")
-    assert reason(minted(4, "1", "1", "1", "1")) == (Standing.UNPAID, "few_outputs")
+    assert reason(minted(4, "1", "2", "1", "2")) == (Status.NEUTRAL, "few_outputs")
+    assert reason(minted(4, "1", "1", "1", "1")) == (Status.NEUTRAL, "few_outputs")
     assert isinstance(minted(4, "1", "2", "3", "1"), Problem)
     assert isinstance(minted(2, "1", "2"), Problem)  # as many as there are inputs
-    assert reason(minted(2, "1", "1")) == (Standing.UNPAID, "few_outputs")
+    assert reason(minted(2, "1", "1")) == (Status.NEUTRAL, "few_outputs")
 
 
 def test_results_that_the_judge_calls_equal_are_one() -> None:
-    assert reason(minted(4, "1", "True", "1.0", "2")) == (Standing.UNPAID, "few_outputs")
-    assert reason(minted(4, "0.0", "-0.0", "nan", "0")) == (Standing.UNPAID, "few_outputs")
+    assert reason(minted(4, "1", "True", "1.0", "2")) == (Status.NEUTRAL, "few_outputs")
+    assert reason(minted(4, "0.0", "-0.0", "nan", "0")) == (Status.NEUTRAL, "few_outputs")
 
 
 # --- a message of prose -------------------------------------------------------------------------------------
@@ -132,12 +132,12 @@ def test_prose_is_a_message(message: str) -> None:
     ],
 )
 def test_code_is_no_message(message: str) -> None:
-    assert reason(read(["1", "2", "3", "4"], message)) == (Standing.FAILED, "code_in_message")
+    assert reason(read(["1", "2", "3", "4"], message)) == (Status.FAILED, "code_in_message")
 
 
 def test_a_message_has_a_length() -> None:
     assert isinstance(read(["1", "2", "3", "4"], "a" * 40), Proposal)
-    assert reason(read(["1", "2", "3", "4"], "a" * 41)) == (Standing.FAILED, "message_too_long")
+    assert reason(read(["1", "2", "3", "4"], "a" * 41)) == (Status.FAILED, "message_too_long")
 
 
 # --- answers ------------------------------------------------------------------------------------------------
@@ -145,36 +145,36 @@ def test_a_message_has_a_length() -> None:
 PROBLEM = Problem(Kind.INDUCTION, TWO, tuple((str(n), str(n)) for n in range(4)), "A hint.")
 
 
-def decided(one: Task, *values: str, problem: Problem = PROBLEM) -> Judgement:
+def decided(one: Task, *values: str, problem: Problem = PROBLEM) -> Grade:
     results = [Result(Verdict.VALUE, value) if value else Result(Verdict.ERROR, detail="E") for value in values]
     return one.decide(problem, Outcome(tuple(results)))
 
 
 def test_all_hidden_pairs_or_nothing() -> None:
-    assert decided(task(), "2", "3") == Judgement(Standing.PASSED, 1.0)
-    assert decided(task(), "2", "3.0").standing is Standing.PASSED
+    assert decided(task(), "2", "3") == Grade(Status.PASSED, 1.0)
+    assert decided(task(), "2", "3.0").status is Status.PASSED
     for values in (("2", "4"), ("3", "2"), ("2", ""), ("", "3"), ("", "")):
         found = decided(task(), *values)
-        assert (found.standing, found.score) == (Standing.FAILED, 0.0)
+        assert (found.status, found.score) == (Status.FAILED, 0.0)
 
 
 def test_a_share_of_the_hidden_pairs() -> None:
     one = task(solve={"induction": "fraction"})
-    assert decided(one, "2", "3") == Judgement(Standing.PASSED, 1.0)
-    assert decided(one, "2", "4") == Judgement(Standing.PASSED, 0.5)
-    assert decided(one, "2", "") == Judgement(Standing.PASSED, 0.5)  # one that raises is not given, and counts
-    assert decided(one, "4", "").standing is Standing.FAILED
+    assert decided(one, "2", "3") == Grade(Status.PASSED, 1.0)
+    assert decided(one, "2", "4") == Grade(Status.PASSED, 0.5)
+    assert decided(one, "2", "") == Grade(Status.PASSED, 0.5)  # one that raises is not given, and counts
+    assert decided(one, "4", "").status is Status.FAILED
 
 
 def test_the_machines_failure_outweighs_everything() -> None:
     failed = Result(Verdict.INFRASTRUCTURE)
     for other in (Result(Verdict.VALUE, "2"), Result(Verdict.VALUE, "9"), Result(Verdict.ERROR)):
         for results in ((other, failed), (failed, other)):
-            assert task().decide(PROBLEM, Outcome(results)).standing is Standing.VOID
+            assert task().decide(PROBLEM, Outcome(results)).status is Status.MASKED
 
 
 def test_of_an_odd_number_the_larger_half_is_hidden() -> None:
     problem = replace(PROBLEM, pairs=PROBLEM.pairs[:3])
     job = task(3).judge(problem, text.render_program(TWO))
-    assert not isinstance(job, Judgement)
+    assert not isinstance(job, Grade)
     assert job.inputs == ("1", "2")

@@ -11,7 +11,7 @@ from absolute_zero.config import Update
 from absolute_zero.policy import loss
 from absolute_zero.policy.batches import Item
 from absolute_zero.policy.learner import Learner
-from absolute_zero.policy.loss import scores, terms
+from absolute_zero.policy.loss import logprobs_and_entropy, per_token_loss
 
 
 def wide(values: list[float]) -> Tensor:
@@ -28,7 +28,7 @@ def term(
     chosen = wide(logprob).requires_grad_()
     entropy, reference = wide(more.pop("H", [0.0] * 3)), more.pop("ref", None)
     settings = Update(**{"entropy": 0.0, **more})
-    found, watched = terms(
+    found, watched = per_token_loss(
         chosen, entropy, wide(old), wide(sampler or old), wide(advantage), settings, reference and wide(reference)
     )
     found.sum().backward()
@@ -138,7 +138,7 @@ def test_scores_and_their_gradients(temperature: float, cells: int, monkeypatch:
     by_logprob, by_entropy = torch.randn(7, generator=noise), torch.randn(7, generator=noise)
 
     ours = logits.clone().requires_grad_()
-    logprob, entropy = scores(ours, target, temperature)
+    logprob, entropy = logprobs_and_entropy(ours, target, temperature)
     (logprob * by_logprob + entropy * by_entropy).sum().backward()
 
     theirs = logits.double().requires_grad_()

@@ -224,9 +224,7 @@ def results(*values: str) -> list[Result]:
     return [Result(Verdict.VALUE, value) if value else Result(Verdict.ERROR, detail="E") for value in values]
 
 
-def of(
-    *values: str, own: str = "1", program: str = "def f(x):\n    return x + 1", given: str = "0"
-) -> Facts:
+def of(*values: str, own: str = "1", program: str = "def f(x):\n    return x + 1", given: str = "0") -> Facts:
     """The facts of a problem whose probes are 0, 1, 2 ... and gave these values."""
     asked = [str(place) for place in range(len(values))]
     return facts(Problem(Kind.DEDUCTION, program, ((given, own),)), asked, results(*values))

@@ -16,26 +16,26 @@ from absolute_zero.report.transcripts import choose
 from absolute_zero.store import Store
 from absolute_zero.types import (
     Completion,
-    Draft,
     Entry,
+    Grade,
     Job,
-    Judgement,
     Kind,
     Problem,
     Proposal,
+    ProposalRollout,
     Role,
     Rollout,
-    Ruling,
-    Standing,
+    Status,
     Step,
     UserError,
+    Validation,
 )
 from made_up import MadeUp, evaluated, paid, write
 from strict_page import strict
 
 D, A = Kind.DEDUCTION, Kind.ABDUCTION
-PASSED, FAILED = Judgement(Standing.PASSED, 1.0), Judgement(Standing.FAILED, 0.0, "wrong")
-BROKEN, VOID = Judgement(Standing.MALFORMED, 0.0, "cut"), Judgement(Standing.VOID, 0.0, "infrastructure")
+PASSED, FAILED = Grade(Status.PASSED, 1.0), Grade(Status.FAILED, 0.0, "wrong")
+BROKEN, MASKED = Grade(Status.MALFORMED, 0.0, "cut"), Grade(Status.MASKED, 0.0, "infrastructure")
 
 
 def entry(id_: int, step: int, successes: int, behaviour: str, program: str = "def f(x):\n    return x") -> Entry:
@@ -46,7 +46,7 @@ def said(length: int, text: str = "hm</think><answer>1</answer>", cut: bool = Fa
     return Completion(text, (7,) * length, (), cut)
 
 
-def answers(made: Entry, *judged: Judgement) -> list[Rollout]:
+def answers(made: Entry, *judged: Grade) -> list[Rollout]:
     """One answer for each judgement, of 10, 20, ... tokens."""
     return [
         paid(Role.SOLVE, D, made.id, at, made.id, "solve <think>", said(10 * at + 10, cut=it is BROKEN), it)
@@ -54,9 +54,9 @@ def answers(made: Entry, *judged: Judgement) -> list[Rollout]:
     ]
 
 
-def ruling(made: Entry | Judgement, valid: bool = True) -> Ruling:
-    read = made if isinstance(made, Judgement) and not valid else Proposal(D, Job("", ("1",)))
-    return Ruling(Draft(D, 0, (), "p", said(3), read), made, valid)
+def ruling(made: Entry | Grade, valid: bool = True) -> Validation:
+    read = made if isinstance(made, Grade) and not valid else Proposal(D, Job("", ("1",)))
+    return Validation(ProposalRollout(D, 0, (), "p", said(3), read), made, valid)
 
 
 def tiny() -> list[Step]:
@@ -64,7 +64,7 @@ def tiny() -> list[Step]:
     seeded = entry(1, 0, 0, "same")
     one, two = entry(2, 1, 1, "same"), entry(3, 1, 4, "other", "def f(x):\n    return x + 1")
     three = entry(4, 2, 0, "other")
-    refused = Judgement(Standing.UNPAID, 0.0, "duplicate", "seen before")
+    refused = Grade(Status.NEUTRAL, 0.0, "duplicate", "seen before")
     return [
         Step(0, (ruling(seeded),), (seeded,), ()),
         Step(
@@ -73,7 +73,7 @@ def tiny() -> list[Step]:
             (one, two),
             (*answers(one, PASSED, FAILED, FAILED, BROKEN), *answers(two, PASSED, PASSED, PASSED, PASSED)),
         ),
-        Step(2, (ruling(three), ruling(refused)), (three,), (*answers(three, VOID, FAILED, FAILED, FAILED),)),
+        Step(2, (ruling(three), ruling(refused)), (three,), (*answers(three, MASKED, FAILED, FAILED, FAILED),)),
     ]
 
 
@@ -101,12 +101,12 @@ def test_series_of_a_tiny_run(folder: Path) -> None:
     assert figures.passed[who] == [Sums(8, 5, 17, 20, 32, 2), Sums(3, 0, 0, 0, 9, 1)]
     # Rewards 1 - 0.5 - 0.5 - 1 = -1 and 4; then three times -0.5.
     assert [part.mean for part in figures.reward[who]] == [3 / 8, -0.5]
-    assert [part.x for part in figures.malformed[who]] == [1, 0] == [part.x for part in figures.cut[who]]
+    assert [part.x for part in figures.malformed[who]] == [1, 0] == [part.x for part in figures.truncated[who]]
     # Void ones have a length, too: 10 to 40 twice, and once. The tenth percentile of 10, 20, 30, 40 is 10 + 0.3 * 10.
     assert figures.tokens[who][1] == pytest.approx(Spread(25, 13, 37))
     assert [figures.funnel[stage, D] for stage in STAGES] == [[4, 2], [3, 2], [3, 2], [2, 1]]
-    assert figures.refused[D] == {(Standing.UNPAID, "duplicate"): [1, 1], (Standing.MALFORMED, "cut"): [1, 0]}
-    assert figures.examples[D, Standing.UNPAID, "duplicate"] == ["seen before"]
+    assert figures.refused[D] == {(Status.NEUTRAL, "duplicate"): [1, 1], (Status.MALFORMED, "cut"): [1, 0]}
+    assert figures.examples[D, Status.NEUTRAL, "duplicate"] == ["seen before"]
     assert figures.seeding == (1, 1, 1)
     assert figures.responses == {who: 11}
 
@@ -114,8 +114,8 @@ def test_series_of_a_tiny_run(folder: Path) -> None:
 def test_an_answer_that_is_right_in_part_is_not_right(tmp_path: Path) -> None:
     """What `solve.induction = "fraction"` pays by its score."""
     made = entry(1, 1, 1, "one")
-    partly = answers(made, PASSED, Judgement(Standing.PASSED, 0.4), FAILED, FAILED)
-    proposal = paid(Role.PROPOSE, D, 0, 0, 1, "propose <think>", said(3), Judgement(Standing.PASSED, 0.75))
+    partly = answers(made, PASSED, Grade(Status.PASSED, 0.4), FAILED, FAILED)
+    proposal = paid(Role.PROPOSE, D, 0, 0, 1, "propose <think>", said(3), Grade(Status.PASSED, 0.75))
     with Store.open(tmp_path / "run.db") as store:
         step = Step(1, (ruling(made),), (made,), (proposal, *partly))
         store.commit(step, measure(step))

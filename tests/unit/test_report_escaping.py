@@ -10,22 +10,22 @@ from absolute_zero.report.markup import block, shown, tag
 from absolute_zero.store import Flag, Store
 from absolute_zero.types import (
     Completion,
-    Draft,
     Entry,
-    Judgement,
+    Grade,
     Kind,
     Problem,
+    ProposalRollout,
     Role,
     Rollout,
-    Ruling,
-    Standing,
+    Status,
     Step,
+    Validation,
 )
 from made_up import evaluated, paid
 from strict_page import strict
 
 A = Kind.ABDUCTION
-PASSED = Judgement(Standing.PASSED, 1.0)
+PASSED = Grade(Status.PASSED, 1.0)
 HOSTILE = (
     "</script><img onerror=alert(1) src=x>",
     "</pre></details></style><script>alert(1)</script><svg onload=alert(1)>",
@@ -42,15 +42,15 @@ def hostile_run(folder: Path) -> Path:
     """A run in which everything that a model, or a file, has a say in is hostile."""
     folder.mkdir()
     everything = "\n".join(HOSTILE) + "y" * 100_000
-    wrong = Judgement(Standing.FAILED, 0.0, HOSTILE[0], everything)
-    rulings, entries, rollouts = list[Ruling](), list[Entry](), list[Rollout]()
+    wrong = Grade(Status.FAILED, 0.0, HOSTILE[0], everything)
+    rulings, entries, rollouts = list[Validation](), list[Entry](), list[Rollout]()
     for place, text in enumerate((*HOSTILE, everything), start=1):
         problem = Problem(A, text, ((text, text),) * (1 + place % 2 * 3), text)
         made = Entry(place, problem, 1, (0,), text, text, text, 2, 1)
         entries.append(made)
         completion = Completion(text, (1,), ())
-        draft = Draft(A, place, (), text, completion, wrong)
-        rulings += [Ruling(draft, wrong, valid=False), Ruling(draft, made, valid=True)]
+        draft = ProposalRollout(A, place, (), text, completion, wrong)
+        rulings += [Validation(draft, wrong, valid=False), Validation(draft, made, valid=True)]
         rollouts.append(paid(Role.PROPOSE, A, place, 0, place, text, completion, PASSED))
         rollouts += [
             paid(Role.SOLVE, A, place, at, place, text, completion, it) for at, it in enumerate((PASSED, wrong))

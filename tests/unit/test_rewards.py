@@ -3,7 +3,7 @@
 import pytest
 
 from absolute_zero.rewards import SCALES, Form, Preset, accuracy, composite, coverage, learnability
-from absolute_zero.types import Role, Standing
+from absolute_zero.types import Role, Status
 
 # With k successes in n trials, s = k / n:
 #   paper          0 at s = 0 and s = 1, else 1 - s      1 of 8: 1 - 1/8 = 7/8;  7 of 8: 1/8
@@ -71,21 +71,21 @@ def test_coverage_of_counts_that_cannot_be(given: int, hidden: int) -> None:
 # Paper eq. 6: the role's reward if it passes, -0.5 if well formed, -1 if not. The reference differs for the
 # proposer only: a valid task of learnability 0 gets -0.5, and every task that is not valid gets -1.
 # standing, score -> paper (both roles), reference proposer, reference solver
-PAID: list[tuple[Standing, float, float | None, float | None, float | None]] = [
-    (Standing.PASSED, 0.875, 0.875, 0.875, 0.875),
-    (Standing.PASSED, 0.125, 0.125, 0.125, 0.125),
-    (Standing.PASSED, 1.0, 1.0, 1.0, 1.0),
-    (Standing.PASSED, 0.0, 0.0, -0.5, 0.0),
-    (Standing.FAILED, 0.875, -0.5, -1.0, -0.5),
-    (Standing.MALFORMED, 0.875, -1.0, -1.0, -1.0),
-    (Standing.UNPAID, 0.875, 0.0, 0.0, 0.0),
-    (Standing.VOID, 0.875, None, None, None),
+PAID: list[tuple[Status, float, float | None, float | None, float | None]] = [
+    (Status.PASSED, 0.875, 0.875, 0.875, 0.875),
+    (Status.PASSED, 0.125, 0.125, 0.125, 0.125),
+    (Status.PASSED, 1.0, 1.0, 1.0, 1.0),
+    (Status.PASSED, 0.0, 0.0, -0.5, 0.0),
+    (Status.FAILED, 0.875, -0.5, -1.0, -0.5),
+    (Status.MALFORMED, 0.875, -1.0, -1.0, -1.0),
+    (Status.NEUTRAL, 0.875, 0.0, 0.0, 0.0),
+    (Status.MASKED, 0.875, None, None, None),
 ]
 
 
-@pytest.mark.parametrize(("standing", "score", "paper", "propose", "solve"), PAID)
+@pytest.mark.parametrize(("status", "score", "paper", "propose", "solve"), PAID)
 def test_composite(
-    standing: Standing, score: float, paper: float | None, propose: float | None, solve: float | None
+    status: Status, score: float, paper: float | None, propose: float | None, solve: float | None
 ) -> None:
     expected: dict[tuple[Preset, Role], float | None] = {
         ("paper", Role.PROPOSE): paper,
@@ -93,17 +93,17 @@ def test_composite(
         ("reference", Role.PROPOSE): propose,
         ("reference", Role.SOLVE): solve,
     }
-    assert {key: composite(standing, score, SCALES[key[0]][key[1]]) for key in expected} == expected
-    assert composite(standing, score) == paper
+    assert {key: composite(status, score, SCALES[key[0]][key[1]]) for key in expected} == expected
+    assert composite(status, score) == paper
 
 
 def test_every_standing_is_paid_by_every_scale() -> None:
-    assert {standing for standing, *_ in PAID} == set(Standing)
+    assert {status for status, *_ in PAID} == set(Status)
     assert {preset: set(roles) for preset, roles in SCALES.items()} == {preset: set(Role) for preset in SCALES}
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), -float("inf")])
 def test_a_score_that_is_no_number_is_refused_only_where_it_counts(score: float) -> None:
     with pytest.raises(ValueError, match="finite"):
-        composite(Standing.PASSED, score)
-    assert composite(Standing.FAILED, score) == -0.5
+        composite(Status.PASSED, score)
+    assert composite(Status.FAILED, score) == -0.5

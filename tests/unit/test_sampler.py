@@ -75,8 +75,8 @@ def test_a_completion_ends_at_the_end_of_text_a_stop_string_or_the_limit() -> No
     assert ended == Completion("ab", (*said("ab"), END), (0.0, 0.0, 0.0))
     assert stopped.text == "x</answer>"
     assert stopped.tokens == tuple(across)
-    assert not stopped.cut
-    assert cut == Completion("abcdefghij", tuple(said("abcdefghij")), (0.0,) * 10, cut=True)
+    assert not stopped.truncated
+    assert cut == Completion("abcdefghij", tuple(said("abcdefghij")), (0.0,) * 10, truncated=True)
 
 
 def test_a_row_that_is_finished_and_not_yet_dropped_gets_no_more() -> None:
@@ -89,12 +89,12 @@ def test_a_row_that_is_finished_and_not_yet_dropped_gets_no_more() -> None:
 
 def test_prompt_and_completion_fit_the_context() -> None:
     [[short]] = run(Scripted([said("abcdef")]), context=4)
-    assert (short.text, short.cut) == ("abc", True)
+    assert (short.text, short.truncated) == ("abc", True)
 
 
 def test_a_stop_at_the_limit_is_no_cut() -> None:
     [[stopped]] = run(Scripted([[*said("ab"), END]]), max_tokens=3)
-    assert not stopped.cut
+    assert not stopped.truncated
 
 
 def test_finished_rows_are_dropped_and_waiting_ones_join() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from absolute_zero import selfplay
 from absolute_zero.buffer import ZERO, Buffer
-from absolute_zero.chance import Chance
 from absolute_zero.executor import Sandbox
+from absolute_zero.keys import Key
 from absolute_zero.novelty import probes
 from absolute_zero.novelty.questions import KINDRED
 from absolute_zero.store import Store
@@ -18,11 +18,11 @@ from absolute_zero.text import render_program_and_input
 from absolute_zero.types import (
     Completion,
     Entry,
-    Judgement,
+    Grade,
     Kind,
     Role,
     Rollout,
-    Standing,
+    Status,
     Step,
     UserError,
 )  # fmt: skip
@@ -46,7 +46,7 @@ def taught(seen: Watched, **changed: object) -> tuple[Step, Buffer]:
     buffer = Buffer(cfg)
     for number in (-1, 0):
         selfplay.seed(number, world(seen, cfg), buffer, cfg)
-    seen.calls.clear(), seen.prompts.clear(), seen.chances.clear(), seen.jobs.clear()  # pyright: ignore[reportUnusedExpression]
+    seen.calls.clear(), seen.prompts.clear(), seen.keys.clear(), seen.jobs.clear()  # pyright: ignore[reportUnusedExpression]
     return selfplay.step(1, world(seen, cfg), buffer, cfg), buffer
 
 
@@ -74,14 +74,14 @@ def test_a_machine_that_fails_on_a_probe_leaves_the_proposal_out(seen: Watched) 
     seen.fails = lambda job: job.deterministic and len(job.inputs) >= KINDRED
     step, _ = taught(seen)
     assert not step.entries
-    made = [ruling.made for ruling in step.rulings if isinstance(ruling.made, Judgement)]
-    assert {(judgement.standing, judgement.reason) for judgement in made} == {(Standing.VOID, "infrastructure")}
+    made = [ruling.made for ruling in step.rulings if isinstance(ruling.made, Grade)]
+    assert {(grade.status, grade.reason) for grade in made} == {(Status.MASKED, "infrastructure")}
 
 
 def test_every_draw_has_an_address_of_its_own(seen: Watched) -> None:
     taught(seen, solve={"trials": 4, "reuse_trials": False})
-    assert len({chance.bits for chance in seen.chances}) == len(seen.chances)
-    assert all(chance.seed == 7 and chance.address[0] == 1 for chance in seen.chances)
+    assert len({key.bits for key in seen.keys}) == len(seen.keys)
+    assert all(key.seed == 7 and key.address[0] == 1 for key in seen.keys)
 
 
 def test_a_step_is_a_function_of_seed_number_weights_and_buffer(sandbox: Sandbox) -> None:
@@ -101,13 +101,13 @@ def test_new_tasks_are_practised_first_and_the_rest_comes_from_the_buffer(seen: 
     new = [entry for entry in step.entries if entry.id % 2]
     reusing, fresh = settings(), settings(solve={"trials": 4, "reuse_trials": False})
     for place in range(20):
-        chosen = selfplay.choose_practice(new, buffer, fresh, Chance(place))
+        chosen = selfplay.choose_practice(new, buffer, fresh, Key(place))
         for kind in Kind:
             mine = [entry for entry in chosen if entry.problem.kind is kind]
             first = [entry for entry in new if entry.problem.kind is kind]
             assert mine[: len(first)] == first
             assert len({entry.id for entry in mine}) == len(mine) == cfg.propose.batch
-        reused = selfplay.choose_practice(new, buffer, reusing, Chance(place))
+        reused = selfplay.choose_practice(new, buffer, reusing, Key(place))
         assert reused == [entry for entry in chosen if entry not in new]
 
 
@@ -116,7 +116,7 @@ def test_new_tasks_that_teach_nothing_leave_room_for_more_practice(seen: Watched
     cfg = settings(solve={"trials": 4, "reuse_trials": reused, "practice": "learnable"})
     step, buffer = taught(seen, solve={"trials": 4, "reuse_trials": reused, "practice": "learnable"})
     new = [replace(entry, trials=4, successes=place % 5) for place, entry in enumerate(step.entries)]
-    chosen = selfplay.choose_practice(new, buffer, cfg, Chance(0))
+    chosen = selfplay.choose_practice(new, buffer, cfg, Key(0))
     assert chosen
     for kind in Kind:
         mixed = [entry for entry in new if entry.problem.kind is kind and 0 < entry.successes < 4]
@@ -160,15 +160,15 @@ def test_valid_means_that_it_ran_to_values_twice_alike(sandbox: Sandbox) -> None
         text = f"</think><answer>{render_program_and_input(program, given)}</answer>"
         ruling = selfplay.seed(0, world(watched(sandbox, says(text)), cfg), Buffer(cfg), cfg).rulings[0]
         assert ruling.valid is valid, program
-        assert (ruling.made.reason if isinstance(ruling.made, Judgement) else None) == reason
+        assert (ruling.made.reason if isinstance(ruling.made, Grade) else None) == reason
 
 
 # --- credit -------------------------------------------------------------------------------------------------
 
 
-def rollout(role: Role, item: int, attempt: int, standing: Standing, score: float = 0.0, tokens: int = 3) -> Rollout:
+def rollout(role: Role, item: int, attempt: int, status: Status, score: float = 0.0, tokens: int = 3) -> Rollout:
     said = Completion("x", (1,) * tokens, (0.0,) * tokens)
-    return Rollout(role, Kind.DEDUCTION, item, attempt, 0, f"prompt {item}", said, Judgement(standing, score))
+    return Rollout(role, Kind.DEDUCTION, item, attempt, 0, f"prompt {item}", said, Grade(status, score))
 
 
 def test_credit_by_hand() -> None:
@@ -180,15 +180,15 @@ def test_credit_by_hand() -> None:
     Advantages 0.375 / 0.649520 = 0.577349, -1.125 / 0.649520 = -1.732048, 0.577349.
     """
     given = [
-        rollout(Role.PROPOSE, 0, 0, Standing.PASSED, 0.75),
-        rollout(Role.PROPOSE, 1, 0, Standing.FAILED),
-        rollout(Role.PROPOSE, 2, 0, Standing.MALFORMED),
-        rollout(Role.SOLVE, 0, 0, Standing.PASSED, 1.0),
-        rollout(Role.SOLVE, 0, 1, Standing.FAILED),
-        rollout(Role.SOLVE, 1, 0, Standing.PASSED, 1.0),
-        rollout(Role.SOLVE, 1, 1, Standing.VOID),
+        rollout(Role.PROPOSE, 0, 0, Status.PASSED, 0.75),
+        rollout(Role.PROPOSE, 1, 0, Status.FAILED),
+        rollout(Role.PROPOSE, 2, 0, Status.MALFORMED),
+        rollout(Role.SOLVE, 0, 0, Status.PASSED, 1.0),
+        rollout(Role.SOLVE, 0, 1, Status.FAILED),
+        rollout(Role.SOLVE, 1, 0, Status.PASSED, 1.0),
+        rollout(Role.SOLVE, 1, 1, Status.MASKED),
     ]
-    paid = selfplay.credit(given, settings(solve={"lam": 2.0}), Chance(0))
+    paid = selfplay.compute_advantages(given, settings(solve={"lam": 2.0}), Key(0))
     assert [r.reward for r in paid] == [0.75, -0.5, -1.0, 1.0, -0.5, 1.0, None]
     assert [r.weight for r in paid] == [1, 1, 1, 1, 1, 2, 0]
     expected = [1.358731, -0.339683, -1.019048, 0.577349, -1.732048, 0.577349, 0.0]
@@ -198,21 +198,21 @@ def test_credit_by_hand() -> None:
 
 def test_credit_on_the_scale_of_the_reference() -> None:
     """A proposal that nobody learns from earns what one that fails does by the paper, and one that fails as broken."""
-    judged = [(Standing.PASSED, 0.75), (Standing.PASSED, 0.0), (Standing.FAILED, 0.0), (Standing.MALFORMED, 0.0)]
+    judged = [(Status.PASSED, 0.75), (Status.PASSED, 0.0), (Status.FAILED, 0.0), (Status.MALFORMED, 0.0)]
     given = [rollout(role, item, 0, *one) for role in Role for item, one in enumerate(judged)]
-    paid = selfplay.credit(given, settings(reward={"scale": "reference"}), Chance(0))
+    paid = selfplay.compute_advantages(given, settings(reward={"scale": "reference"}), Key(0))
     rewards = {role: [r.reward for r in paid if r.role is role] for role in Role}
     assert rewards == {Role.PROPOSE: [0.75, -0.5, -1.0, -1.0], Role.SOLVE: [0.75, 0.0, -0.5, -1.0]}
 
 
 def test_a_lone_survivor_leaves_the_batch_where_tries_are_compared() -> None:
     given = [
-        rollout(Role.SOLVE, 0, 0, Standing.PASSED, 1.0),
-        rollout(Role.SOLVE, 0, 1, Standing.VOID),
-        rollout(Role.SOLVE, 1, 0, Standing.PASSED, 1.0),
-        rollout(Role.SOLVE, 1, 1, Standing.FAILED),
+        rollout(Role.SOLVE, 0, 0, Status.PASSED, 1.0),
+        rollout(Role.SOLVE, 0, 1, Status.MASKED),
+        rollout(Role.SOLVE, 1, 0, Status.PASSED, 1.0),
+        rollout(Role.SOLVE, 1, 1, Status.FAILED),
     ]
-    paid = selfplay.credit(given, settings(solve={"tries": 2}, estimator={"solve": "dr_grpo"}), Chance(0))
+    paid = selfplay.compute_advantages(given, settings(solve={"tries": 2}, estimator={"solve": "dr_grpo"}), Key(0))
     assert [r.weight for r in paid] == [0, 0, 1 / 2, 1 / 2]
     assert [r.advantage for r in paid] == [0, 0, 0.75, -0.75]
 
@@ -242,8 +242,8 @@ def test_learnability_is_what_an_accepted_proposal_is_paid(seen: Watched) -> Non
 
 def test_trials_count_what_is_right_in_full() -> None:
     tries = [rollout(Role.SOLVE, 0, t, s, score) for t, (s, score) in enumerate([
-        (Standing.PASSED, 1.0), (Standing.PASSED, 0.8), (Standing.FAILED, 0.0), (Standing.MALFORMED, 0.0),
-        (Standing.VOID, 0.0),
+        (Status.PASSED, 1.0), (Status.PASSED, 0.8), (Status.FAILED, 0.0), (Status.MALFORMED, 0.0),
+        (Status.MASKED, 0.0),
     ])]  # fmt: skip
     tried = selfplay.tried(ZERO, tries)
     assert (tried.trials, tried.successes) == (4, 1)
@@ -255,9 +255,9 @@ def test_tries_that_agree_are_run_once(seen: Watched) -> None:
     assert len(set(ran)) == len(ran)
     asked = [r for r in step.rollouts if r.role is Role.SOLVE and r.kind is not Kind.DEDUCTION]
     assert len(asked) > len(ran) > 0
-    said: dict[tuple[int, str], set[Judgement]] = {}
+    said: dict[tuple[int, str], set[Grade]] = {}
     for r in asked:
-        said.setdefault((r.entry, r.completion.text), set()).add(r.judgement)
+        said.setdefault((r.entry, r.completion.text), set()).add(r.grade)
     assert max(Counter((r.entry, r.completion.text) for r in asked).values()) > 1
     assert all(len(found) == 1 for found in said.values())
 
@@ -269,21 +269,21 @@ def test_a_failing_machine_is_nobodys_fault(seen: Watched) -> None:
     seen.fails = lambda job: not job.deterministic  # every solution that has to run
     step, _ = taught(seen)
     for r in step.rollouts:
-        ran = r.role is Role.SOLVE and r.kind is not Kind.DEDUCTION and r.judgement.reason == "infrastructure"
+        ran = r.role is Role.SOLVE and r.kind is not Kind.DEDUCTION and r.grade.reason == "infrastructure"
         if ran:
-            assert r.judgement.standing is Standing.VOID
+            assert r.grade.status is Status.MASKED
             assert r.reward is None
             assert r.weight == 0
     voided = [e for e in step.entries if e.problem.kind is not Kind.DEDUCTION]
     assert voided
     assert all(entry.trials == 0 for entry in voided)
-    unpaid = [r for r in step.rollouts if r.role is Role.PROPOSE and r.entry in {e.id for e in voided}]
-    assert all(r.judgement.reason == "no_trials" and r.reward is None for r in unpaid)
+    neutral = [r for r in step.rollouts if r.role is Role.PROPOSE and r.entry in {e.id for e in voided}]
+    assert all(r.grade.reason == "no_trials" and r.reward is None for r in neutral)
 
     seen.fails = lambda job: job.deterministic
     step, _ = taught(seen)
     assert not step.entries
-    reasons = {ruling.made.reason for ruling in step.rulings if isinstance(ruling.made, Judgement)}
+    reasons = {ruling.made.reason for ruling in step.rulings if isinstance(ruling.made, Grade)}
     assert reasons == {"infrastructure"}
     assert not seen.learned
 
@@ -291,16 +291,16 @@ def test_a_failing_machine_is_nobodys_fault(seen: Watched) -> None:
 def test_a_response_without_tokens_or_cut_short() -> None:
     prompt = "solve deduction\n<think>"
     whole = Completion("</think><answer>1</answer>", (1,), (0.0,))
-    assert selfplay.answer_of(prompt, whole) == "1"
-    cut = selfplay.answer_of(prompt, replace(whole, cut=True))
-    assert isinstance(cut, Judgement)
-    assert (cut.standing, cut.reason) == (Standing.MALFORMED, "cut")
-    none = selfplay.answer_of(prompt, Completion("", (), (), cut=True))
-    assert isinstance(none, Judgement)
-    assert (none.standing, none.reason) == (Standing.VOID, "prompt_too_long")
-    closed = selfplay.answer_of("no tag at the end", whole)
-    assert isinstance(closed, Judgement)
-    assert closed.standing is Standing.MALFORMED
+    assert selfplay.read_answer(prompt, whole) == "1"
+    cut = selfplay.read_answer(prompt, replace(whole, truncated=True))
+    assert isinstance(cut, Grade)
+    assert (cut.status, cut.reason) == (Status.MALFORMED, "cut")
+    none = selfplay.read_answer(prompt, Completion("", (), (), truncated=True))
+    assert isinstance(none, Grade)
+    assert (none.status, none.reason) == (Status.MASKED, "prompt_too_long")
+    closed = selfplay.read_answer("no tag at the end", whole)
+    assert isinstance(closed, Grade)
+    assert closed.status is Status.MALFORMED
 
 
 def test_a_step_without_a_single_good_response_is_a_step(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -376,23 +376,23 @@ def test_held_out_programs_leave_the_batch(seen: Watched) -> None:
     rulings = selfplay.seed(0, world(seen, cfg), Buffer(cfg, held), cfg).rulings
     kept = [r.made for r in rulings if isinstance(r.made, Entry)]
     assert entries[0].problem not in [entry.problem for entry in kept]
-    hit = [r.made for r in rulings if isinstance(r.made, Judgement) and r.made.reason == "held_out"]
+    hit = [r.made for r in rulings if isinstance(r.made, Grade) and r.made.reason == "held_out"]
     assert hit
-    assert all(made.standing is Standing.VOID for made in hit)
+    assert all(made.status is Status.MASKED for made in hit)
 
 
 def test_as_a_control_advantages_are_dealt_anew_within_role_and_kind() -> None:
     given = [
-        rollout(role, item, 0, Standing.PASSED, score)
+        rollout(role, item, 0, Status.PASSED, score)
         for role, scores in ((Role.PROPOSE, (0.1, 0.2, 0.3, 0.4, 0.9)), (Role.SOLVE, (1.0, 0.0, 1.0, 0.0, 0.0)))
         for item, score in enumerate(scores)
     ]
-    fair = selfplay.credit(given, settings(), Chance(0))
-    dealt = selfplay.credit(given, settings(estimator={"shuffled": True}), Chance(0))
+    fair = selfplay.compute_advantages(given, settings(), Key(0))
+    dealt = selfplay.compute_advantages(given, settings(estimator={"shuffled": True}), Key(0))
     for role in Role:
         one, other = ([r.advantage for r in paid if r.role is role] for paid in (fair, dealt))
         assert one != other
         assert sorted(one) == sorted(other)
     assert [(r.reward, r.weight) for r in fair] == [(r.reward, r.weight) for r in dealt]
-    assert dealt == selfplay.credit(given, settings(estimator={"shuffled": True}), Chance(0))
-    assert dealt != selfplay.credit(given, settings(estimator={"shuffled": True}), Chance(1))
+    assert dealt == selfplay.compute_advantages(given, settings(estimator={"shuffled": True}), Key(0))
+    assert dealt != selfplay.compute_advantages(given, settings(estimator={"shuffled": True}), Key(1))

@@ -11,7 +11,7 @@ from absolute_zero.store import Checkpoint, Flag, Keep, Refused, Score, Store
 from absolute_zero.store.database import PAGE
 from absolute_zero.store.files import file_system
 from absolute_zero.store.rows import KEYS
-from absolute_zero.types import Completion, Judgement, Kind, Problem, Role, Standing, Step
+from absolute_zero.types import Completion, Grade, Kind, Problem, Role, Status, Step
 from steps import bare, entry, refused, rollout
 
 
@@ -34,9 +34,9 @@ def test_rows_of_a_step(store: Store) -> None:
     rollouts = (
         rollout(Role.PROPOSE, item=4),
         rollout(item=0, attempt=0, task=1),
-        rollout(item=0, attempt=1, task=1, standing=Standing.FAILED),
-        rollout(item=0, attempt=2, task=1, standing=Standing.VOID),
-        rollout(item=0, attempt=3, task=1, standing=Standing.MALFORMED),
+        rollout(item=0, attempt=1, task=1, status=Status.FAILED),
+        rollout(item=0, attempt=2, task=1, status=Status.MASKED),
+        rollout(item=0, attempt=3, task=1, status=Status.MALFORMED),
     )
     rulings = (refused("import", "os"), refused("constant", ""), refused("import", "re"), refused("import", "abc"))
     store.set_run("seed", "7")
@@ -80,8 +80,8 @@ def test_rows_of_a_step(store: Store) -> None:
 
 
 def test_what_was_kept_is_read(store: Store) -> None:
-    solved = replace(rollout(task=1), completion=Completion("it was c", (1, 2), (-0.5, -0.5), cut=True))
-    store.commit(Step(-1, (refused("import", "os", standing=Standing.VOID),), (), ()), {})
+    solved = replace(rollout(task=1), completion=Completion("it was c", (1, 2), (-0.5, -0.5), truncated=True))
+    store.commit(Step(-1, (refused("import", "os", status=Status.MASKED),), (), ()), {})
     store.commit(
         Step(3, (), (entry(1, 3), entry(2, 3, Kind.INDUCTION)), (solved,)),
         {"b": math.nan, "a": 0.1},
@@ -100,16 +100,18 @@ def test_what_was_kept_is_read(store: Store) -> None:
         (Kind.DEDUCTION, "normal 3", "key 3", "behaviour 3"),
     ]
     [kept] = store.rollouts(3)
-    assert kept.rollout == replace(solved, completion=Completion("it was c", (), (), cut=True))
+    assert kept.rollout == replace(solved, completion=Completion("it was c", (), (), truncated=True))
     assert (kept.tokens, kept.whole) == (2, True)
     [without] = store.rollouts(3, texts=False)
-    untold = replace(solved.judgement, detail="")
-    assert without.rollout == replace(solved, prompt="", completion=Completion("", (), (), cut=True), judgement=untold)
+    untold = replace(solved.grade, detail="")
+    assert without.rollout == replace(
+        solved, prompt="", completion=Completion("", (), (), truncated=True), grade=untold
+    )
     assert (without.tokens, without.whole) == (2, True)
     assert store.rollouts(4) == []
     assert store.tries() == [(3, 1, 1, 1)]
     assert store.tries(after=3) == []
-    assert store.refusals() == [(-1, Refused(Kind.ABDUCTION, Standing.VOID, "import", 1, ("os",)))]
+    assert store.refusals() == [(-1, Refused(Kind.ABDUCTION, Status.MASKED, "import", 1, ("os",)))]
     assert store.refusals(after=-1) == []
     assert [(number, name) for number, name, _ in store.metrics()] == [(3, "a"), (3, "b"), (4, "a")]
     assert math.isnan(store.metrics()[1][2])
@@ -128,7 +130,7 @@ def test_what_sqlite_and_json_would_bend(store: Store) -> None:
     text = "\ud83d\ude00\0\udfff"
     assert len(text) == 4
     task = replace(entry(1, 1), problem=Problem(Kind.INDUCTION, text, ((text, "\0"),), text), normal=text)
-    odd = replace(rollout(), prompt=text, judgement=Judgement(Standing.FAILED, -0.0, text, text))
+    odd = replace(rollout(), prompt=text, grade=Grade(Status.FAILED, -0.0, text, text))
     odd = replace(odd, reward=-0.0, weight=5e-324, advantage=math.inf)
     store.commit(Step(1, (refused(text, text),), (task,), (odd,)), {text: 1, "-": -0.0, "big": 1e300, "whole": 2**60})
     assert list(store.entries()) == [task]
@@ -161,7 +163,7 @@ def keeping(path: Path, rollouts: Keep, made: Step) -> list[str]:
 
 
 def test_without_texts_the_numbers_stay(tmp_path: Path) -> None:
-    made = Step(1, (), (entry(1, 1),), (rollout(task=1), rollout(attempt=1, task=1, standing=Standing.FAILED)))
+    made = Step(1, (), (entry(1, 1),), (rollout(task=1), rollout(attempt=1, task=1, status=Status.FAILED)))
     kept = keeping(tmp_path / "all.db", "all", made)
     left = keeping(tmp_path / "none.db", "none", made)
     assert [line for line in kept if line not in left] == [
@@ -172,8 +174,8 @@ def test_without_texts_the_numbers_stay(tmp_path: Path) -> None:
     with Store.read(tmp_path / "none.db") as store:
         kept = store.rollouts(1)[1]
     blank = Completion("", (), ())
-    judged = Judgement(Standing.FAILED, 1.0, "wrong")
-    assert kept.rollout == replace(made.rollouts[1], prompt="", completion=blank, judgement=judged)
+    judged = Grade(Status.FAILED, 1.0, "wrong")
+    assert kept.rollout == replace(made.rollouts[1], prompt="", completion=blank, grade=judged)
     assert (kept.tokens, kept.whole) == (3, False)
 
 

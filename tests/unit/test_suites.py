@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from absolute_zero.buffer import held_out
-from absolute_zero.chance import Chance
 from absolute_zero.embedded.cases import find_case
 from absolute_zero.embedded.dice import Dice
 from absolute_zero.embedded.families import FAMILIES, draw
 from absolute_zero.embedded.suites import INPUTS, PER_KIND, from_families, from_grammar, gated
 from absolute_zero.evals.triplets import read_suite, suite_files, suites
 from absolute_zero.executor import Sandbox
+from absolute_zero.keys import Key
 from absolute_zero.novelty import digest, normal_form
 from absolute_zero.types import Kind
 
@@ -78,7 +78,7 @@ def constructs(program: str) -> set[str]:
 def test_the_grammar_writes_none_of_the_families() -> None:
     known: set[str] = set()
     for number in range(600):
-        known |= constructs(find_case(Dice(Chance(5).at(number))).text)
+        known |= constructs(find_case(Dice(Key(5).at(number))).text)
     for name in FAMILIES:
-        program, _ = draw(name, Dice(Chance(0).at(name)))
+        program, _ = draw(name, Dice(Key(0).at(name)))
         assert constructs(program) - known, f"{name} holds nothing that the grammar has not"

@@ -14,15 +14,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from absolute_zero.chance import Chance
 from absolute_zero.cli.opened import Opened, opened
-from absolute_zero.evals.statistics import Interval, Marks, table
+from absolute_zero.evals.statistics import EvalResult, Interval, table
 from absolute_zero.evals.triplets import evaluate, first, read_suite, suite_files
+from absolute_zero.keys import Key
 from absolute_zero.types import Entry, UserError
 
 Found = dict[str, dict[str, Any]]
 """By kind and `mean`: `n`, `greedy`, and `pass1` and `pass8` by temperature."""
-Given = dict[str, list[Marks]]
+Given = dict[str, list[EvalResult]]
 """By temperature: the marks of each task, in the order of the suite."""
 
 
@@ -55,11 +55,11 @@ def measure(
 
 def _marks(model: Opened, name: str, entries: Sequence[Entry], temperatures: Sequence[float]) -> Given:
     # The draws of `azr train` when it measures, so that the numbers are the same.
-    chance = Chance(model.cfg.seed).at("suite", name)
+    key = Key(model.cfg.seed).at("suite", name)
     given: Given = {}
     for place, temperature in enumerate(temperatures):
         how = replace(model.cfg.sampling.drawing, temperature=temperature)
-        given[f"{temperature:g}"] = evaluate(model.world, entries, how, chance, greedy=place == 0)
+        given[f"{temperature:g}"] = evaluate(model.world, entries, how, key, greedy=place == 0)
     return given
 
 

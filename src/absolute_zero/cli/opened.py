@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from absolute_zero.buffer import Buffer
 from absolute_zero.config import Config, load
-from absolute_zero.ports import World
-from absolute_zero.run import itself, newest, remembered, settings_of, world_of
+from absolute_zero.ports import Components
+from absolute_zero.run import load_buffer, newest, open_components, resolve, settings_of
 from absolute_zero.types import UserError
 
 
@@ -17,7 +17,7 @@ class Opened(NamedTuple):
     """A model that can be asked."""
 
     cfg: Config
-    world: World
+    world: Components
     buffer: Buffer
     """Of a run: what it has accepted. Else empty, but for the zero triplet."""
     name: str
@@ -29,10 +29,10 @@ def opened(source: str, recipe: str | None, settings: Sequence[str]) -> Generato
 
     Raises UserError for a recipe or settings beside a run, which has its own, and for a run without a checkpoint.
     """
-    folder = itself(Path(source))
+    folder = resolve(Path(source))
     if not os.path.exists(folder / "run.db"):
         cfg = load(recipe or "laptop", [*settings, f"model.path={source}"])
-        with world_of(cfg) as world:
+        with open_components(cfg) as world:
             yield Opened(cfg, world, Buffer(cfg), source)
         return
     if settings or recipe:
@@ -40,7 +40,7 @@ def opened(source: str, recipe: str | None, settings: Sequence[str]) -> Generato
         raise UserError(f"{source} is a run and has its own settings: {wrong}")
     cfg = settings_of(folder)
     step, place = newest(folder)
-    buffer = remembered(folder, cfg)
-    with world_of(cfg) as world:
+    buffer = load_buffer(folder, cfg)
+    with open_components(cfg) as world:
         world.policy.load(place)
         yield Opened(cfg, world, buffer, f"{source} at step {step}")

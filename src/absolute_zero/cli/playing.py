@@ -12,29 +12,29 @@ from rich.rule import Rule
 from rich.text import Text
 
 from absolute_zero import selfplay, text
-from absolute_zero.chance import Chance
 from absolute_zero.cli.opened import Opened
 from absolute_zero.config import Config
 from absolute_zero.executor import guard
+from absolute_zero.keys import Key
 from absolute_zero.ports import Task
 from absolute_zero.types import (
     Completion,
     Entry,
-    Judgement,
+    Grade,
     Kind,
     Problem,
     Proposal,
     Role,
     Rollout,
     Sampling,
-    Standing,
+    Status,
     UserError,
 )
 from absolute_zero.values import Unreadable, Unwritable, canonical, read
 
-_SAID: Final[Mapping[Standing, str]] = {
-    Standing.PASSED: "partly right", Standing.FAILED: "wrong", Standing.MALFORMED: "malformed",
-    Standing.UNPAID: "refused", Standing.VOID: "not judged",
+_SAID: Final[Mapping[Status, str]] = {
+    Status.PASSED: "partly right", Status.FAILED: "wrong", Status.MALFORMED: "malformed",
+    Status.NEUTRAL: "refused", Status.MASKED: "not judged",
 }  # fmt: skip
 
 
@@ -44,12 +44,12 @@ def propose(model: Opened, kinds: Sequence[Kind], how: Sampling, seed: int) -> N
         _played(model, kind)
     cfg = _once(model.cfg, how)
     world = model.world._replace(tasks={kind: model.world.tasks[kind] for kind in kinds})
-    chance, console = Chance(seed), Console()
-    rulings = selfplay.gate(1, selfplay.propose(world, model.buffer, cfg, chance), world, model.buffer)
+    key, console = Key(seed), Console()
+    rulings = selfplay.gate(1, selfplay.propose(world, model.buffer, cfg, key), world, model.buffer)
     entries = [ruling.made for ruling in rulings if isinstance(ruling.made, Entry)]
-    trials = selfplay.solve(entries, cfg.solve.trials, world, how, chance)
+    trials = selfplay.solve(entries, cfg.solve.trials, world, how, key)
     fresh = [selfplay.tried(entry, tries) for entry, tries in zip(entries, trials, strict=True)]
-    paid = selfplay.credit(selfplay.pay_proposals(rulings, fresh, cfg), cfg, chance)
+    paid = selfplay.compute_advantages(selfplay.reward_proposals(rulings, fresh, cfg), cfg, key)
     known = {entry.id: (entry, tries) for entry, tries in zip(fresh, trials, strict=True)}
     for ruling, rollout in zip(rulings, paid, strict=True):
         _show(console, rollout.role, rollout.kind, rollout.prompt, rollout.completion)
@@ -69,13 +69,13 @@ def propose(model: Opened, kinds: Sequence[Kind], how: Sampling, seed: int) -> N
 def solve(model: Opened, problem: Problem, tries: int, how: Sampling, seed: int) -> None:
     """So many answers to a task, and whether they are right."""
     _played(model, problem.kind)
-    [rollouts] = selfplay.solve([Entry(1, problem)], tries, model.world, how, Chance(seed))
+    [rollouts] = selfplay.solve([Entry(1, problem)], tries, model.world, how, Key(seed))
     console = Console()
     for number, rollout in enumerate(rollouts):
         _show(console, rollout.role, rollout.kind, "" if number else rollout.prompt, rollout.completion)
         _verdict(console, rollout)
     if tries > 1:
-        _line(console, "right", f"{sum(one.judgement.right for one in rollouts)} of {tries}", "")
+        _line(console, "right", f"{sum(one.grade.right for one in rollouts)} of {tries}", "")
 
 
 def problem_of(model: Opened, program: str, inputs: Sequence[str], outputs: Sequence[str], message: str) -> Problem:
@@ -99,7 +99,7 @@ def problem_of(model: Opened, program: str, inputs: Sequence[str], outputs: Sequ
     if isinstance(made, Proposal):
         [outcome] = model.world.executor.run([made.job])
         made = task.mint(made, outcome)
-    if isinstance(made, Judgement):
+    if isinstance(made, Grade):
         raise UserError(f"the program makes no task ({made.reason} {made.detail}): mend it or its input".strip())
     return made
 
@@ -130,8 +130,8 @@ def _show(console: Console, role: Role, kind: Kind, prompt: str, completion: Com
     if prompt:
         console.print(Rule(f"{role} {kind}", align="left", style="dim"))
         _part(console, prompt.removesuffix(text.THINK), "dim")
-    parts = selfplay.answer_of(prompt or text.THINK, completion)
-    if isinstance(parts, Judgement):
+    parts = selfplay.read_answer(prompt or text.THINK, completion)
+    if isinstance(parts, Grade):
         _part(console, completion.text, "")
         return
     thought, _, answer = completion.text.partition(text.THOUGHT)
@@ -140,8 +140,8 @@ def _show(console: Console, role: Role, kind: Kind, prompt: str, completion: Com
 
 
 def _verdict(console: Console, rollout: Rollout) -> None:
-    found = rollout.judgement
-    word = "right" if found.right else _SAID[found.standing]
+    found = rollout.grade
+    word = "right" if found.right else _SAID[found.status]
     why = " ".join(part for part in (found.reason, found.detail) if part and part != word)
     _line(console, word, why, "green" if found.right else "red")
 

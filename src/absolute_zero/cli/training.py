@@ -17,16 +17,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, final
 
-from absolute_zero.chance import Chance
 from absolute_zero.cli.screen import Screen
 from absolute_zero.config import Config
 from absolute_zero.disk import explained, write
-from absolute_zero.evals.statistics import Interval, Marks, difference, table
+from absolute_zero.evals.statistics import EvalResult, Interval, difference, table
 from absolute_zero.evals.triplets import evaluate, suites
 from absolute_zero.executor import LEVELS, Sandbox
-from absolute_zero.ports import World
+from absolute_zero.keys import Key
+from absolute_zero.ports import Components
 from absolute_zero.report import write_report
-from absolute_zero.run import CONFIG, Run, play, world_of
+from absolute_zero.run import CONFIG, Run, open_components, play
 from absolute_zero.store import Store
 from absolute_zero.types import Kind, UserError
 
@@ -35,13 +35,13 @@ RESULT = "result.json"
 
 def begin(cfg: Config, root: str, name: str | None) -> int:
     """A new run, to its end; gives the exit code."""
-    with world_of(cfg) as world, Run.begin(cfg, Path(root), name) as run:
+    with open_components(cfg) as world, Run.begin(cfg, Path(root), name) as run:
         return _play(run, world)
 
 
 def go_on(folder: str) -> int:
     """The run in a folder, to its end."""
-    with Run.resume(Path(folder)) as run, world_of(run.cfg) as world:
+    with Run.resume(Path(folder)) as run, open_components(run.cfg) as world:
         return _play(run, world)
 
 
@@ -77,7 +77,7 @@ class Stop:
                 signal.signal(number, handler)
 
 
-def _play(run: Run, world: World) -> int:
+def _play(run: Run, world: Components) -> int:
     stop, cfg = Stop(), run.cfg
     assert isinstance(world.executor, Sandbox)  # `world_of` makes no other
     level = world.executor.level
@@ -111,7 +111,7 @@ def _play(run: Run, world: World) -> int:
 # --- measuring ----------------------------------------------------------------------------------------------
 
 
-def _measure(run: Run, world: World, screen: Screen, step: int, stop: Stop) -> None:
+def _measure(run: Run, world: Components, screen: Screen, step: int, stop: Stop) -> None:
     """Marks on the held-out suites after a step, unless they are there already or the run is to stop."""
     if not run.cfg.evals.tasks:
         return
@@ -126,15 +126,15 @@ def _measure(run: Run, world: World, screen: Screen, step: int, stop: Stop) -> N
             screen.say(f"measuring on {len(entries)} held-out tasks ({name})")
             # The same draws before and after: what differs is the model.
             how = replace(run.cfg.sampling.drawing, temperature=1.0)
-            marks = evaluate(world, entries, how, Chance(run.cfg.seed).at("suite", name))
+            marks = evaluate(world, entries, how, Key(run.cfg.seed).at("suite", name))
             run.store.set_run(key, json.dumps([asdict(mark) for mark in marks]))
 
 
-def marks_of(store: Store, name: str, step: int) -> list[Marks]:
+def marks_of(store: Store, name: str, step: int) -> list[EvalResult]:
     """How each task of a suite was answered in a step of a run; empty where it was not measured."""
     text = store.run(f"marks {name} {step}")
     rows: list[dict[str, Any]] = json.loads(text) if text else []
-    return [Marks(Kind(row.pop("kind")), **row) for row in rows]
+    return [EvalResult(Kind(row.pop("kind")), **row) for row in rows]
 
 
 def result_of(run: Run, level: str) -> dict[str, object]:
@@ -160,7 +160,7 @@ def result_of(run: Run, level: str) -> dict[str, object]:
     }
 
 
-def _gain(before: Sequence[Marks], after: Sequence[Marks]) -> dict[str, dict[str, Interval]]:
+def _gain(before: Sequence[EvalResult], after: Sequence[EvalResult]) -> dict[str, dict[str, Interval]]:
     """What changed; of nothing, where not the same tasks were measured twice."""
     same = [mark.kind for mark in before] == [mark.kind for mark in after]
     return difference(before, after) if same else difference((), ())

@@ -173,5 +173,4 @@ def _recursive(dice: Dice) -> Program:
     return dice.weighed(_RECURSIVE)(dice)
 
 
-
 _FAMILIES: Final[Table[Callable[[Dice], Program | None]]] = Table([(_plain, 90.0), (_helped, 7.0), (_recursive, 2.0)])

@@ -250,5 +250,3 @@ def _run(env: dict[str, Any]) -> Run:
     run = Run({}, traced=False)
     run.env = dict(env)
     return run
-
-

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Generic, TypeVar, final
 
-from absolute_zero.chance import Chance
+from absolute_zero.keys import Key
 
 T = TypeVar("T")
 
@@ -35,8 +35,8 @@ class Dice:
 
     __slots__ = ("_random",)
 
-    def __init__(self, chance: Chance) -> None:
-        self._random = chance.draw().random
+    def __init__(self, key: Key) -> None:
+        self._random = key.draw().random
 
     def below(self, size: int) -> int:
         """A number from 0 up to but without `size`."""

@@ -20,7 +20,6 @@ from functools import lru_cache
 from typing import Any, Final, final
 
 from absolute_zero import text
-from absolute_zero.chance import Chance
 from absolute_zero.config import Config, Propose
 from absolute_zero.embedded.author import write_program
 from absolute_zero.embedded.backward import undo
@@ -29,6 +28,7 @@ from absolute_zero.embedded.dice import Dice, Table
 from absolute_zero.embedded.pieces import length
 from absolute_zero.embedded.program import Program
 from absolute_zero.embedded.variants import near_arguments, near_program
+from absolute_zero.keys import Key
 from absolute_zero.ports import Task
 from absolute_zero.tasks import make_tasks
 from absolute_zero.types import Kind, Problem, Role, Triplet
@@ -112,15 +112,13 @@ def _tasks(inputs: int) -> dict[Kind, Task]:
     return dict(make_tasks(Config(templates="compact", propose=Propose(inputs=inputs))))
 
 
-def document(
-    seed: int, number: int, held_out: HeldOut | None = None, course: Course = LESSONS
-) -> tuple[Document, int]:
+def document(seed: int, number: int, held_out: HeldOut | None = None, course: Course = LESSONS) -> tuple[Document, int]:
     """Document `number`, and how many drafts of it were dropped because they held a program that is held out."""
-    chance = Chance(seed).at("document", number)
+    key = Key(seed).at("document", number)
     dropped = 0
     for attempt in range(1_000_000):
-        dice = Dice(chance.at(attempt))
-        role, kind = Dice(chance).weighed(course.forms)
+        dice = Dice(key.at(attempt))
+        role, kind = Dice(key).weighed(course.forms)
         programs: list[str] = []
         made = _MAKERS[role, kind](dice, seed, course, programs)
         if made is None:
@@ -329,7 +327,7 @@ def _message(case: Case, dice: Dice) -> str:
 
 @lru_cache(maxsize=POOL)
 def _reference(seed: int, number: int) -> Triplet:
-    dice = Dice(Chance(seed).at("reference", number))
+    dice = Dice(Key(seed).at("reference", number))
     case = find_case(dice)
     one = telling(case, dice)
     return Triplet(case.text, one.given, one.output)

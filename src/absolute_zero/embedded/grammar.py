@@ -289,4 +289,3 @@ class Expressions:
             if made is not None and names_in(made) & wanted:
                 return made
         return None
-

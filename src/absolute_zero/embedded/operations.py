@@ -66,9 +66,7 @@ def _read(rows: str, whole: str) -> Iterator[tuple[tuple[Any, ...], Operation]]:
         chained = shown.replace("{0}", "", 1) if shown.startswith("{0}") or alone else None
         binds = _LEVELS[level]
         needs = _needs(text, binds, len(sorts))
-        yield results, Operation(
-            text, results[0], sorts, binds, needs, float(weight), phrase, function, shown, chained
-        )
+        yield results, Operation(text, results[0], sorts, binds, needs, float(weight), phrase, function, shown, chained)
 
 
 def _needs(text: str, level: int, count: int) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ from absolute_zero.executor import Sandbox
 from absolute_zero.novelty import digest, facts, normal_form, probes
 from absolute_zero.ports import Task
 from absolute_zero.tasks import make_tasks
-from absolute_zero.types import Job, Judgement, Kind, Problem, Proposal, Role, Standing, Triplet
+from absolute_zero.types import Grade, Job, Kind, Problem, Proposal, Role, Status, Triplet
 
 LONGEST: Final = 320
 """Tokens of a response."""
@@ -32,7 +32,7 @@ STREAM: Final = 1 << 40
 
 @final
 @dataclass(slots=True)
-class Marks:
+class EvalResult:
     """What became of the responses of one form."""
 
     asked: int = 0
@@ -59,14 +59,14 @@ class Marks:
 Form = tuple[Role, Kind]
 
 
-def quiz(folder: Path, count: int, temperature: float, seed: int = 0, device: str = "cpu") -> Mapping[Form, Marks]:
+def quiz(folder: Path, count: int, temperature: float, seed: int = 0, device: str = "cpu") -> Mapping[Form, EvalResult]:
     """Ask the model in a folder `count` questions of each form. Temperature 0 is greedy."""
     torch.manual_seed(seed)
     tokenizer = load_tokenizer(folder)
     loader: Any = LlamaForCausalLM
     model = loader.from_pretrained(folder, dtype=torch.float32).to(device)
     asked = _questions(count)
-    marks = {form: Marks() for form in asked}
+    marks = {form: EvalResult() for form in asked}
     with Sandbox(minimum_level="weak") as sandbox:
         for form, questions in asked.items():
             answers = _answers(model, tokenizer, [question.prompt for question in questions], temperature)
@@ -102,7 +102,9 @@ def _answers(model: Any, tokenizer: Any, prompts: Sequence[str], temperature: fl
     return made
 
 
-def _mark(marks: Marks, questions: Sequence[Document], answers: Sequence[tuple[str, int]], sandbox: Sandbox) -> None:
+def _mark(
+    marks: EvalResult, questions: Sequence[Document], answers: Sequence[tuple[str, int]], sandbox: Sandbox
+) -> None:
     for question, (response, tokens) in zip(questions, answers, strict=True):
         marks.asked += 1
         marks.tokens += tokens
@@ -129,17 +131,17 @@ def _solved(question: Document, answer: str, sandbox: Sandbox) -> str:
     if isinstance(judged, Job):
         [outcome] = sandbox.run([judged])
         judged = task.decide(question.problem, outcome)
-    return "right" if judged.standing is Standing.PASSED else judged.reason or "wrong"
+    return "right" if judged.status is Status.PASSED else judged.reason or "wrong"
 
 
-def _proposed(marks: Marks, question: Document, answer: str, sandbox: Sandbox) -> str:
+def _proposed(marks: EvalResult, question: Document, answer: str, sandbox: Sandbox) -> str:
     task = _task(question)
     read = task.read([Triplet(question.problem.program, "", "")], answer)
     if not isinstance(read, Proposal):
         return read.reason
     [outcome] = sandbox.run([read.job])
     problem = task.mint(read, outcome)
-    if isinstance(problem, Judgement):
+    if isinstance(problem, Grade):
         return problem.reason
     marks.programs.add(digest(normal_form(problem.program), *(given for given, _ in problem.pairs)))
     return _worth(problem, sandbox)

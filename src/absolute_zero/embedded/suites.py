@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from absolute_zero.buffer import Buffer
-from absolute_zero.chance import Chance
 from absolute_zero.config import load
 from absolute_zero.embedded.dice import Dice
 from absolute_zero.embedded.documents import EXAM, documents
 from absolute_zero.embedded.families import FAMILIES, draw
 from absolute_zero.evals.triplets import write_suite
 from absolute_zero.executor import Sandbox
+from absolute_zero.keys import Key
 from absolute_zero.novelty import facts, probes
 from absolute_zero.ports import Task
 from absolute_zero.tasks import make_tasks
@@ -49,7 +49,7 @@ def from_families() -> Iterator[Proposal]:
     for number in count():
         for name in FAMILIES:
             for kind in Kind:
-                dice = Dice(Chance(STREAM).at(name, kind, number))
+                dice = Dice(Key(STREAM).at(name, kind, number))
                 program, source = draw(name, dice)
                 inputs = dict.fromkeys(source() for _ in range(40))
                 wanted = INPUTS if kind is Kind.INDUCTION else 1

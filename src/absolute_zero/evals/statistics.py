@@ -22,7 +22,7 @@ Named = tuple[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class EvalResult:
     """How one task was answered: `right` of `tries` at temperature 1 (void ones left out), and greedily."""
 
     kind: Kind
@@ -53,7 +53,7 @@ def pass_at(k: int, tries: int, right: int) -> float:
     return 1.0 - math.comb(tries - right, k) / math.comb(tries, k)
 
 
-METRICS: Final[Mapping[str, Callable[[Marks], float | None]]] = {
+METRICS: Final[Mapping[str, Callable[[EvalResult], float | None]]] = {
     "t1": lambda marks: marks.right / marks.tries if marks.tries else None,
     "greedy": lambda marks: None if marks.greedy is None else float(marks.greedy),
     "pass8": lambda marks: pass_at(8, marks.tries, marks.right) if marks.tries >= 8 else None,
@@ -61,19 +61,19 @@ METRICS: Final[Mapping[str, Callable[[Marks], float | None]]] = {
 """The value of one task; None leaves it out of that metric."""
 
 
-def table(marks: Sequence[Marks]) -> dict[str, dict[str, Interval]]:
+def table(marks: Sequence[EvalResult]) -> dict[str, dict[str, Interval]]:
     """Every metric by kind and as the mean over the kinds."""
     return _table([(mark, None) for mark in marks])
 
 
-def difference(before: Sequence[Marks], after: Sequence[Marks]) -> dict[str, dict[str, Interval]]:
+def difference(before: Sequence[EvalResult], after: Sequence[EvalResult]) -> dict[str, dict[str, Interval]]:
     """What changed, task by task: the same tasks in the same order. Raises ValueError if they are not."""
     if [mark.kind for mark in before] != [mark.kind for mark in after]:
         raise ValueError("differences are paired by task: both sides need the same tasks in the same order")
     return _table(list(zip(after, before, strict=True)))
 
 
-def _table(pairs: Sequence[tuple[Marks, Marks | None]]) -> dict[str, dict[str, Interval]]:
+def _table(pairs: Sequence[tuple[EvalResult, EvalResult | None]]) -> dict[str, dict[str, Interval]]:
     kinds = [kind for kind in Kind if any(mark.kind is kind for mark, _ in pairs)]
     found: dict[str, dict[str, Interval]] = {str(kind): {} for kind in kinds} | {"mean": {}}
     for name, metric in METRICS.items():
@@ -84,7 +84,9 @@ def _table(pairs: Sequence[tuple[Marks, Marks | None]]) -> dict[str, dict[str, I
     return found
 
 
-def _values(pairs: Sequence[tuple[Marks, Marks | None]], metric: Callable[[Marks], float | None]) -> list[Named]:
+def _values(
+    pairs: Sequence[tuple[EvalResult, EvalResult | None]], metric: Callable[[EvalResult], float | None]
+) -> list[Named]:
     values: list[Named] = []
     for mark, base in pairs:
         value, other = metric(mark), 0.0 if base is None else metric(base)

@@ -15,12 +15,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from absolute_zero.chance import Chance
-from absolute_zero.evals.statistics import Marks
+from absolute_zero.evals.statistics import EvalResult
+from absolute_zero.keys import Key
 from absolute_zero.novelty import digest, normal_form
-from absolute_zero.ports import World
+from absolute_zero.ports import Components
 from absolute_zero.selfplay import solve
-from absolute_zero.types import Entry, Kind, Problem, Rollout, Sampling, Standing, UserError
+from absolute_zero.types import Entry, Kind, Problem, Rollout, Sampling, Status, UserError
 from absolute_zero.values import Unreadable, Unwritable, canonical, read
 
 TRIES: Final = 8
@@ -88,19 +88,21 @@ def write_suite(path: Path, problems: Iterable[Problem]) -> None:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def evaluate(world: World, entries: Sequence[Entry], how: Sampling, chance: Chance, greedy: bool = True) -> list[Marks]:
+def evaluate(
+    world: Components, entries: Sequence[Entry], how: Sampling, key: Key, greedy: bool = True
+) -> list[EvalResult]:
     """Marks for each task: eight tries as `how` says, and a greedy one. Tasks of kinds that are not played are left
     out, so compare only what the same world has answered. A prompt that is too long for the model counts as wrong."""
     played = [entry for entry in entries if entry.problem.kind in world.tasks]
-    tried = solve(played, TRIES, world, how, chance.at("tries"))
+    tried = solve(played, TRIES, world, how, key.at("tries"))
     surest = replace(how, temperature=0.0, top_p=1.0)
-    sure = solve(played if greedy else (), 1, world, surest, chance.at("greedy")) or [list[Rollout]()] * len(played)
-    marks: list[Marks] = []
+    sure = solve(played if greedy else (), 1, world, surest, key.at("greedy")) or [list[Rollout]()] * len(played)
+    marks: list[EvalResult] = []
     for entry, tries, one in zip(played, tried, sure, strict=True):
         judged = [rollout for rollout in tries if not _lost(rollout)]
         best = [_right(rollout) for rollout in one if not _lost(rollout)]
         right, sure_one, family = sum(map(_right, judged)), best[0] if best else None, family_of(entry.problem.program)
-        marks.append(Marks(entry.problem.kind, right, len(judged), sure_one, family))
+        marks.append(EvalResult(entry.problem.kind, right, len(judged), sure_one, family))
     return marks
 
 
@@ -126,8 +128,8 @@ class _Unvalued(ast.NodeTransformer):
 
 def _lost(rollout: Rollout) -> bool:
     """Answered, and not judged: the machine failed."""
-    return rollout.judgement.standing is Standing.VOID and bool(rollout.completion.tokens)
+    return rollout.grade.status is Status.MASKED and bool(rollout.completion.tokens)
 
 
 def _right(rollout: Rollout) -> bool:
-    return rollout.judgement.right
+    return rollout.grade.right

@@ -32,9 +32,7 @@ def judge_abduction(sandbox: Sandbox, program: str, gold: str, answers: Sequence
     return [_matches(result, gold) for result in outcome.results]
 
 
-def judge_induction(
-    sandbox: Sandbox, pairs: Sequence[tuple[str, str]], programs: Sequence[str]
-) -> list[list[bool]]:
+def judge_induction(sandbox: Sandbox, pairs: Sequence[tuple[str, str]], programs: Sequence[str]) -> list[list[bool]]:
     """For each program, for each (input, output): whether the program gives that output. Raises NoVerdict."""
     inputs = tuple(given for given, _ in pairs)
     outcomes = sandbox.run([Job(program, inputs) for program in programs])

@@ -130,9 +130,7 @@ def _spawn(name: str, channel: socket.socket, walls: Sequence[str], without: Seq
 class Lane:
     """Runs batches of jobs, one after the other, on zygotes that it starts and restarts itself."""
 
-    def __init__(
-        self, start: Callable[[str], ZygoteProcess], level: str, recycle_after: int | None
-    ) -> None:
+    def __init__(self, start: Callable[[str], ZygoteProcess], level: str, recycle_after: int | None) -> None:
         self.start, self.level, self.recycle_after = start, level, recycle_after
         self.zygotes: dict[str, ZygoteProcess] = {}
         self.failing = ""

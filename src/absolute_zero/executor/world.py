@@ -215,7 +215,7 @@ def preload(full: bool) -> None:
             continue
 
 
-class World(NamedTuple):
+class Components(NamedTuple):
     """What the zygote has to know of the world it furnished."""
 
     full: bool
@@ -225,7 +225,7 @@ class World(NamedTuple):
     """Modules taken out of sight, kept alive."""
 
 
-def furnish(seed: int, full: bool) -> World:
+def furnish(seed: int, full: bool) -> Components:
     """Arrange the world for children."""
     library, sink = Library(seed, full), Sink()
     fake_clocks(seed)
@@ -243,4 +243,4 @@ def furnish(seed: int, full: bool) -> World:
     for name in ("copyright", "credits", "license", "exit", "quit", "help"):
         builtins.__dict__.pop(name, None)
     library.furnished = {name: sys.modules[name] for name in ("time", "posix") if name in sys.modules}
-    return World(full, sink, library, hidden)
+    return Components(full, sink, library, hidden)

@@ -33,7 +33,7 @@ COMPILE_SECONDS = 1.0
 class Zygote:
     """Serves orders until its channel closes."""
 
-    def __init__(self, inside: world.World, install: Callable[[], int] | None, namespaced: bool) -> None:
+    def __init__(self, inside: world.Components, install: Callable[[], int] | None, namespaced: bool) -> None:
         self.region = mmap(-1, region.SIZE)
         self.watch = Watch(self.region)
         self.install, self.namespaced = install, namespaced

@@ -11,7 +11,7 @@ from functools import lru_cache
 from random import Random
 from typing import Final, TypeVar
 
-from absolute_zero.chance import Chance
+from absolute_zero.keys import Key
 from absolute_zero.values import MAX_TEXT, Unwritable, Value, canonical, read_arguments
 
 KINDRED: Final = 8
@@ -70,7 +70,7 @@ def _probe(shapes: Sequence[Shape], positional: int, names: Sequence[str], index
     for shape in shapes:
         name = repr(shape)
         before[name] = before.get(name, 0) + 1
-        random = Chance(0).at("probe", index, name, before[name]).draw()
+        random = Key(0).at("probe", index, name, before[name]).draw()
         drawn.append(canonical(_fresh(shape, random, left, loose=index % 2 == 1)))
     return _line(drawn[:positional], dict(zip(names, drawn[positional:], strict=True)))
 
@@ -188,7 +188,7 @@ def near(arguments: str, count: int = NEAR) -> tuple[str, ...]:
     own = _line(texts[: len(values)], dict(zip(sorted(keywords), texts[len(values) :], strict=True)))
     found: dict[str, None] = {}
     for index in range(2 * count if given else 0):
-        random = Chance(0).at("near", own, index).draw()
+        random = Key(0).at("near", own, index).draw()
         place = _below(random, len(given))
         try:
             changed = [*texts[:place], canonical(_changed(given[place], random)), *texts[place + 1 :]]

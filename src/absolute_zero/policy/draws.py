@@ -69,7 +69,7 @@ def _first_above(mass_NX: Tensor, mark_N: Tensor) -> tuple[Tensor, Tensor]:
     return at_N1[:, 0], mark_N - before_N1[:, 0]
 
 
-def pick(logits_NV: Tensor, uniform_N: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor]:
+def sample_token(logits_NV: Tensor, uniform_N: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor]:
     """A token per row, and its log-probability: int64 and float64, both N.
 
     The log-probability (natural) is that of the model's own distribution at this temperature: before top-p, and for

@@ -94,8 +94,8 @@ def open_model(path: str | Path) -> tuple[Any, Any]:
     Raises UserError. What lies, by its name, in a folder that is here is not looked for on the hub.
     """
     place = Path(path)
-    beside = place.parent.name and os.path.isdir(place.parent)  # pathlib's own raises where a folder may not be entered
-    local = isinstance(path, Path) or not HUB_NAME.fullmatch(path) or beside
+    extras = place.parent.name and os.path.isdir(place.parent)  # pathlib's own raises where a folder may not be entered
+    local = isinstance(path, Path) or not HUB_NAME.fullmatch(path) or extras
     if local and not os.path.isdir(place):
         raise UserError(f"cannot open the model {str(path)!r}: there is no such folder, or it may not be entered")
     with _readable(path):

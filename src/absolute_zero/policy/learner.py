@@ -21,7 +21,7 @@ from absolute_zero.config import Update
 from absolute_zero.policy import hardware, shared
 from absolute_zero.policy.batches import Group, Item, micro_batches, rounded
 from absolute_zero.policy.generic import fit_attention, inputs, left_padded
-from absolute_zero.policy.loss import scores, terms
+from absolute_zero.policy.loss import logprobs_and_entropy, per_token_loss
 from absolute_zero.policy.transformer import Weights, supported
 from absolute_zero.types import AbsoluteZeroError
 
@@ -153,14 +153,16 @@ class Learner:
 
         weight_M, advantage_M = per_token([i.weight for i in items]), per_token([i.advantage for i in items])
         sampler_M = torch.tensor([logprob for item in items for logprob in item.sampler], device=self.device)
-        logprob_M, entropy_M = self._scores(self.model, batch)
+        logprob_M, entropy_M = self._logprobs_and_entropy(self.model, batch)
         if old_M is None:
             old_M = logprob_M.detach()
         reference_M = None
         if self.reference is not None:
             with torch.no_grad():
-                reference_M, _ = self._scores(self.reference, batch)
-        term_M, watched = terms(logprob_M, entropy_M, old_M, sampler_M, advantage_M, self.settings, reference_M)
+                reference_M, _ = self._logprobs_and_entropy(self.reference, batch)
+        term_M, watched = per_token_loss(
+            logprob_M, entropy_M, old_M, sampler_M, advantage_M, self.settings, reference_M
+        )
         loss = (weight_M * term_M).sum() / total
         grads: Sequence[Tensor | None] = ()
         if apart:
@@ -169,7 +171,7 @@ class Learner:
             loss.backward()
         return old_M, loss.detach(), watched, grads
 
-    def _scores(self, model: nn.Module, batch: Sequence[Group]) -> tuple[Tensor, Tensor]:
+    def _logprobs_and_entropy(self, model: nn.Module, batch: Sequence[Group]) -> tuple[Tensor, Tensor]:
         """Log-probability and entropy at every token of the micro-batch, M each."""
         items = [item for group in batch for item in group.items]
         target = [token for item in items for token in item.completion]
@@ -181,7 +183,7 @@ class Learner:
         # Rows of padding in the logits go through with some target, and are cut off: a cut before would copy.
         padding = [0] * (len(logits_MV) - len(target))
         target_M = torch.tensor(target + padding, device=self.device)
-        logprob_M, entropy_M = scores(logits_MV, target_M, self.temperature)
+        logprob_M, entropy_M = logprobs_and_entropy(logits_MV, target_M, self.temperature)
         return logprob_M[: len(target)], entropy_M[: len(target)]
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from absolute_zero.chance import Chance
 from absolute_zero.config import Config
+from absolute_zero.keys import Key
 from absolute_zero.policy import folder as folders
 from absolute_zero.policy import hardware, sampler
 from absolute_zero.policy.batches import Item
@@ -67,7 +67,7 @@ class LocalPolicy:
         return getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
 
     def sample(
-        self, prompts: Sequence[str], tries: int, sampling: Sampling, chances: Sequence[Chance]
+        self, prompts: Sequence[str], tries: int, sampling: Sampling, keys: Sequence[Key]
     ) -> list[list[Completion]]:
         """`tries` completions of each prompt: [prompt][try]. Try t of prompt i draws from `chances[i].at(t)`.
 
@@ -76,10 +76,10 @@ class LocalPolicy:
         tokens, or that leaves no room in the model's context, gives completions without tokens. Raises UserError if
         the GPU's memory is too small, and AbsoluteZeroError if the model's logits are no numbers.
         """
-        keys = [[chance.at(number).bits for number in range(tries)] for _, chance in zip(prompts, chances, strict=True)]
+        bits = [[key.at(number).bits for number in range(tries)] for _, key in zip(prompts, keys, strict=True)]
         ids = self.tokens.encode(prompts)
         limit = min(self.cfg.sampling.max_prompt_tokens, self.context - 1)
-        found = [[Completion("", (), (), cut=True) for _ in row] for row in keys]
+        found = [[Completion("", (), (), truncated=True) for _ in row] for row in bits]
         # Dealt out by length, so that pieces are alike.
         fit = sorted((place for place in range(len(ids)) if len(ids[place]) <= limit), key=lambda at: -len(ids[at]))
         most = max(1, min(len(fit), len(fit) * tries // PIECE)) if supported(self.model) else 1
@@ -93,7 +93,7 @@ class LocalPolicy:
                     engine,
                     self.tokens,
                     [ids[place] for place in piece],
-                    [keys[place] for place in piece],
+                    [bits[place] for place in piece],
                     sampling,
                     self.context,
                     hardware.cache_bytes(self.device) // pieces,

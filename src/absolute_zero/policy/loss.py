@@ -78,7 +78,7 @@ class _Scores(torch.autograd.Function):
         return grad_NV, None, None
 
 
-def scores(logits_NV: Tensor, target_N: Tensor, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
+def logprobs_and_entropy(logits_NV: Tensor, target_N: Tensor, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
     """Log-probability of each target, and entropy of its distribution, at a temperature: float32, both N, in nats.
 
     Differentiable in the logits.
@@ -86,7 +86,7 @@ def scores(logits_NV: Tensor, target_N: Tensor, temperature: float = 1.0) -> tup
     return _Scores.apply(logits_NV, target_N, temperature)  # type: ignore[return-value]
 
 
-def terms(
+def per_token_loss(
     logprob_N: Tensor,
     entropy_N: Tensor,
     old_N: Tensor,

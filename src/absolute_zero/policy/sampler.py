@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from absolute_zero.policy.draws import pick, signed, uniforms
+from absolute_zero.policy.draws import sample_token, signed, uniforms
 from absolute_zero.policy.tokens import Stops, Tokens
 from absolute_zero.types import AbsoluteZeroError, Completion, Sampling
 
@@ -130,7 +130,7 @@ def sample(
                 rows += [row for group in joining for row in group]
                 keys_N = torch.tensor([row.key for row in rows], device=engine.device)
         positions = torch.tensor([len(row.tokens) for row in rows], device=engine.device)
-        token_N, logprob_N = pick(logits_NV, uniforms(keys_N, positions), sampling.temperature, sampling.top_p)
+        token_N, logprob_N = sample_token(logits_NV, uniforms(keys_N, positions), sampling.temperature, sampling.top_p)
         tokens: list[int] = token_N.tolist()
         logprobs: list[float] = logprob_N.tolist()
         finished = _advanced(rows, tokens, logprobs, words, stops)
@@ -148,4 +148,4 @@ def sample(
 def _completion(row: Try, words: Tokens, stops: Stops) -> Completion:
     if not all(map(math.isfinite, row.logprobs)):
         raise AbsoluteZeroError("the model's logits are not numbers: its weights are broken; go back to a checkpoint")
-    return Completion(words.text(row.tokens, stops), tuple(row.tokens), tuple(row.logprobs), cut=not row.stopped)
+    return Completion(words.text(row.tokens, stops), tuple(row.tokens), tuple(row.logprobs), truncated=not row.stopped)

@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Final, Protocol, final
 
-from absolute_zero.chance import Chance
+from absolute_zero.keys import Key
 from absolute_zero.types import Completion, Sample, Sampling, UserError
 
 FILE: Final = "script.json"
@@ -67,12 +67,12 @@ class Scripted:
         self.script = script
 
     def sample(
-        self, prompts: Sequence[str], tries: int, sampling: Sampling, chances: Sequence[Chance]
+        self, prompts: Sequence[str], tries: int, sampling: Sampling, keys: Sequence[Key]
     ) -> list[list[Completion]]:
         """What the script replies to each prompt, cut as a sampler would cut it."""
         return [
-            [_completion(self.script.reply(prompt, chance.at(t).draw()), sampling) for t in range(tries)]
-            for prompt, chance in zip(prompts, chances, strict=True)
+            [_completion(self.script.reply(prompt, key.at(t).draw()), sampling) for t in range(tries)]
+            for prompt, key in zip(prompts, keys, strict=True)
         ]
 
     def update(self, samples: Sequence[Sample]) -> Mapping[str, float]:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 from absolute_zero.report.statistics import Bins, Sums, quantile
-from absolute_zero.store import Flag, Kept, Score, Store
-from absolute_zero.types import Kind, Role, Standing
+from absolute_zero.store import Flag, Score, Store, StoredRollout
+from absolute_zero.types import Kind, Role, Status
 
 DATABASE: Final = "run.db"
 STAGES: Final = ("proposals", "read", "valid", "accepted")
@@ -70,15 +70,15 @@ class Figures:
     reward: dict[Who, list[Sums]] = field(default_factory=dict[Who, list[Sums]])
     passed: dict[Who, list[Sums]] = field(default_factory=dict[Who, list[Sums]])
     malformed: dict[Who, list[Sums]] = field(default_factory=dict[Who, list[Sums]])
-    cut: dict[Who, list[Sums]] = field(default_factory=dict[Who, list[Sums]])
+    truncated: dict[Who, list[Sums]] = field(default_factory=dict[Who, list[Sums]])
     tokens: dict[Who, list[Spread | None]] = field(default_factory=dict[Who, list[Spread | None]])
     responses: Counter[Who] = field(default_factory=Counter[Who])
     funnel: dict[tuple[str, Kind], list[float]] = field(default_factory=dict[tuple[str, Kind], list[float]])
-    refused: dict[Kind, dict[tuple[Standing, str], list[float]]] = field(
-        default_factory=dict[Kind, dict[tuple[Standing, str], list[float]]]
+    refused: dict[Kind, dict[tuple[Status, str], list[float]]] = field(
+        default_factory=dict[Kind, dict[tuple[Status, str], list[float]]]
     )
-    examples: dict[tuple[Kind, Standing, str], list[str]] = field(
-        default_factory=dict[tuple[Kind, Standing, str], list[str]]
+    examples: dict[tuple[Kind, Status, str], list[str]] = field(
+        default_factory=dict[tuple[Kind, Status, str], list[str]]
     )
     born: list[Born] = field(default_factory=list[Born])
     written: set[int] = field(default_factory=set[int])
@@ -140,7 +140,7 @@ def _refusals(figures: Figures, store: Store) -> None:
     for step, refused in store.refusals(after=0):
         if step > figures.steps:
             continue
-        why = (refused.standing, refused.reason)
+        why = (refused.status, refused.reason)
         rows = figures.refused.setdefault(refused.kind, {})
         rows.setdefault(why, [0.0] * figures.bins.count)[figures.bins.of(step)] += refused.count
         examples = figures.examples.setdefault((refused.kind, *why), [])
@@ -166,7 +166,7 @@ def _rollouts(figures: Figures, store: Store) -> None:
     proposed, tried = set[int](), set[int]()
     for step in range(1, figures.steps + 1):
         place = figures.bins.of(step)
-        clusters: dict[tuple[Who, int], list[Kept]] = {}
+        clusters: dict[tuple[Who, int], list[StoredRollout]] = {}
         for kept in store.rollouts(step, texts=False):
             rollout = kept.rollout
             who = (rollout.role, rollout.kind)
@@ -181,23 +181,23 @@ def _rollouts(figures: Figures, store: Store) -> None:
         figures.tokens[who] = [spread(values) for values in bins]
 
 
-def _count(figures: Figures, who: Who, place: int, tries: Iterable[Kept]) -> None:
+def _count(figures: Figures, who: Who, place: int, tries: Iterable[StoredRollout]) -> None:
     """Add one cluster."""
-    judged = [kept.rollout for kept in tries if kept.rollout.judgement.standing is not Standing.VOID]
+    judged = [kept.rollout for kept in tries if kept.rollout.grade.status is not Status.MASKED]
     if not judged:
         return
     figures.responses[who] += len(judged)
-    standings = Counter(rollout.judgement.standing for rollout in judged)
+    statuses = Counter(rollout.grade.status for rollout in judged)
     paid = [rollout.reward for rollout in judged if rollout.reward is not None]
     n = len(judged)
-    passed = standings[Standing.PASSED]
+    passed = statuses[Status.PASSED]
     if who[0] is Role.SOLVE:
-        passed = sum(rollout.judgement.right for rollout in judged)
+        passed = sum(rollout.grade.right for rollout in judged)
     for series, cluster in (
         (figures.reward, Sums.of(len(paid), sum(paid)) if paid else Sums()),
         (figures.passed, Sums.of(n, passed)),
-        (figures.malformed, Sums.of(n, standings[Standing.MALFORMED])),
-        (figures.cut, Sums.of(n, sum(rollout.completion.cut for rollout in judged))),
+        (figures.malformed, Sums.of(n, statuses[Status.MALFORMED])),
+        (figures.truncated, Sums.of(n, sum(rollout.completion.truncated for rollout in judged))),
     ):
         bins = series.setdefault(who, [Sums()] * figures.bins.count)
         bins[place] = bins[place].plus(cluster)

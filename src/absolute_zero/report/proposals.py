@@ -13,9 +13,9 @@ from absolute_zero.report.pictures import Layer, stack
 from absolute_zero.report.sections import NO_STEP, counted, note, spread_curve
 from absolute_zero.report.statistics import Estimate, Sums, smooth
 from absolute_zero.rewards import SCALES
-from absolute_zero.types import Kind, Role, Standing
+from absolute_zero.types import Kind, Role, Status
 
-ORDER: Final = (Standing.UNPAID, Standing.FAILED, Standing.MALFORMED, Standing.VOID)
+ORDER: Final = (Status.NEUTRAL, Status.FAILED, Status.MALFORMED, Status.MASKED)
 """Standings of what was refused, from the mildest."""
 SHADES: Final = 3
 """Reasons of one standing that have a band of their own; the rest share one."""
@@ -52,8 +52,8 @@ def funnel(figures: Figures, scale: str) -> Markup:
         "Above: of 100 proposals, how many had a form that could be read, ran to the same value again (valid), and were"
         " accepted as new and depending on their input. Validity should not fall. Below: every proposal, by what it"
         " came to. In the colour of its kind: accepted. Sand: refused by the gate for what the proposer could not see,",
-        f" worth {_worth(scale, Standing.UNPAID)}. Purple: failed where it could have known better,",
-        f" worth {_worth(scale, Standing.FAILED)}. Grey: broken form, worth {_worth(scale, Standing.MALFORMED)}.",
+        f" worth {_worth(scale, Status.NEUTRAL)}. Purple: failed where it could have known better,",
+        f" worth {_worth(scale, Status.FAILED)}. Grey: broken form, worth {_worth(scale, Status.MALFORMED)}.",
         " Pale: void, which leaves the batch. Bands are smoothed like the curves; the shares beside them are of the"
         " whole run.",
     )
@@ -70,17 +70,17 @@ def _layers(figures: Figures, kind: Kind) -> list[Layer]:
     """Accepted at the bottom, then the reasons by standing, the commonest first."""
     none = [0.0] * figures.bins.count
     layers = [Layer("accepted", "s-passed", figures.funnel.get(("accepted", kind), none))]
-    for standing in ORDER:
-        found = [(why[1], counts) for why, counts in figures.refused.get(kind, {}).items() if why[0] is standing]
+    for status in ORDER:
+        found = [(why[1], counts) for why, counts in figures.refused.get(kind, {}).items() if why[0] is status]
         found.sort(key=lambda row: (-sum(row[1]), row[0]))
         named, others = found[:SHADES], [counts for _, counts in found[SHADES:]]
         if len(others) == 1:
             named, others = found, []
         for shade, (reason, counts) in enumerate(named):
-            layers.append(Layer(_words(reason), f"s-{standing} t{shade}", counts))
+            layers.append(Layer(_words(reason), f"s-{status} t{shade}", counts))
         if others:
             together = [sum(counts) for counts in zip(*others, strict=True)]
-            layers.append(Layer(f"{len(others)} other reasons", f"s-{standing} t{SHADES}", together))
+            layers.append(Layer(f"{len(others)} other reasons", f"s-{status} t{SHADES}", together))
     return layers
 
 
@@ -88,10 +88,10 @@ def _words(reason: str) -> str:
     return brief(reason.replace("_", " "), 40) or "no reason"
 
 
-def _worth(scale: str, standing: Standing) -> str:
+def _worth(scale: str, status: Status) -> str:
     scales = SCALES["reference" if scale == "reference" else "paper"][Role.PROPOSE]
-    worth = {Standing.UNPAID: scales.unpaid, Standing.FAILED: scales.failed, Standing.MALFORMED: scales.malformed}
-    return f"{worth[standing]:g}".replace("-", "\u2212") if standing in worth else "nothing"
+    worth = {Status.NEUTRAL: scales.neutral, Status.FAILED: scales.failed, Status.MALFORMED: scales.malformed}
+    return f"{worth[status]:g}".replace("-", "\u2212") if status in worth else "nothing"
 
 
 def _reasons(figures: Figures, scale: str) -> Markup:
@@ -100,17 +100,17 @@ def _reasons(figures: Figures, scale: str) -> Markup:
     rows: list[list[Part]] = []
     for kind in figures.kinds:
         asked = figures.funnel.get((STAGES[0], kind), [])
-        for (standing, reason), counts in sorted(
+        for (status, reason), counts in sorted(
             figures.refused.get(kind, {}).items(), key=lambda row: (ORDER.index(row[0][0]), -sum(row[1]), row[0])
         ):
             early = sum(counts[:third]) / max(sum(asked[:third]), 1)
             late = sum(counts[-third:]) / max(sum(asked[-third:]), 1)
-            examples = figures.examples.get((kind, standing, reason), [])
+            examples = figures.examples.get((kind, status, reason), [])
             shown: list[Part] = [tag("code", brief(text, 300)) for text in examples]
             name = tag("span", f"{kind}: {_words(reason)}", class_=f"k-{kind} row")
-            worth = _worth(scale, standing)
+            worth = _worth(scale, status)
             numbers = [f"{sum(counts):,.0f}", percent(early), percent(late)]
-            rows.append([name, f"{standing}, {worth}", *numbers, join(shown)])
+            rows.append([name, f"{status}, {worth}", *numbers, join(shown)])
     if not rows:
         return note("Nothing was refused.")
     head = ("reason", "standing, worth", "times", "first third", "last third", "what was said of the first ones")

@@ -201,7 +201,7 @@ def tokens(figures: Figures, limit: float | None) -> Markup:
             continue
         curves = [
             smoothed("malformed", "line", figures.malformed[role, kind], figures, share_interval),
-            smoothed("cut", "line second", figures.cut[role, kind], figures, share_interval)._replace(raw=()),
+            smoothed("cut", "line second", figures.truncated[role, kind], figures, share_interval)._replace(raw=()),
         ]
         forms.append((f"{NAMES[role]}, {kind}: no proper form", kind, curves))
     forms = [(label, kind, [_without_empty_band(it) for it in curves]) for label, kind, curves in forms]

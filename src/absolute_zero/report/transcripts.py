@@ -14,12 +14,12 @@ from absolute_zero.report.charts import short
 from absolute_zero.report.figures import Born, Figures
 from absolute_zero.report.markup import Markup, Part, block, brief, empty, join, tag
 from absolute_zero.report.sections import counted
-from absolute_zero.store import Kept, Store
-from absolute_zero.types import Entry, Kind, Role, Standing
+from absolute_zero.store import Store, StoredRollout
+from absolute_zero.types import Entry, Kind, Role, Status
 
 TASKS: Final = 20
-PIPS: Final = {Standing.PASSED: "◐", Standing.FAILED: "○", Standing.MALFORMED: "✕", Standing.VOID: "·"}
-WORDS: Final = {Standing.PASSED: "partly right", Standing.FAILED: "wrong", Standing.MALFORMED: "broken form"}
+PIPS: Final = {Status.PASSED: "◐", Status.FAILED: "○", Status.MALFORMED: "✕", Status.MASKED: "·"}
+WORDS: Final = {Status.PASSED: "partly right", Status.FAILED: "wrong", Status.MALFORMED: "broken form"}
 """What a standing means for an answer that is not right in full; others are called by their names."""
 RULE: Final = (
     "Chosen by rule: an equal number for each kind, and of each kind one from each of as many equal stretches of its"
@@ -54,7 +54,7 @@ def transcripts(store: Store, figures: Figures) -> Markup:
         return empty("No training step is stored yet." if not figures.steps else "No accepted task was tried yet.")
     later = _later(store, {task.id: task.step for task in chosen})
     shown: list[Markup] = []
-    step, responses = 0, list[Kept]()
+    step, responses = 0, list[StoredRollout]()
     for task in chosen:
         if task.step != step:
             step, responses = task.step, store.rollouts(task.step)
@@ -78,7 +78,7 @@ def _later(store: Store, born: Mapping[int, int]) -> dict[int, tuple[int, int]]:
 # --- one task -----------------------------------------------------------------------------------------------
 
 
-def _task(entry: Entry, responses: Sequence[Kept], later: tuple[int, int], unfolded: bool) -> Markup:
+def _task(entry: Entry, responses: Sequence[StoredRollout], later: tuple[int, int], unfolded: bool) -> Markup:
     proposals = [kept for kept in responses if kept.rollout.role is Role.PROPOSE]
     tries = [kept for kept in responses if kept.rollout.role is Role.SOLVE]
     asked = min((kept.rollout.item for kept in tries), default=0)  # trials are numbered before practice
@@ -104,9 +104,9 @@ def _task(entry: Entry, responses: Sequence[Kept], later: tuple[int, int], unfol
     return tag("details", tag("summary", *said), *parts, class_=f"task k-{kind}", open="" if unfolded else None)
 
 
-def _pip(kept: Kept) -> Markup:
-    judged = kept.rollout.judgement
-    return tag("span", "●" if judged.right else PIPS.get(judged.standing, "·"), class_=f"p-{judged.standing}")
+def _pip(kept: StoredRollout) -> Markup:
+    judged = kept.rollout.grade
+    return tag("span", "●" if judged.right else PIPS.get(judged.status, "·"), class_=f"p-{judged.status}")
 
 
 def _glance(entry: Entry) -> str:
@@ -131,7 +131,7 @@ def _problem(entry: Entry) -> Markup:
     return tag("section", *parts)
 
 
-def _proposal(kept: Kept, entry: Entry) -> Markup:
+def _proposal(kept: StoredRollout, entry: Entry) -> Markup:
     shown = ", ".join(str(id_) if id_ else "the zero triplet" for id_ in entry.references)
     parts: list[Part] = [tag("h4", "The proposal"), tag("p", _earned(kept), class_="earned")]
     parts.append(tag("p", f"Its prompt showed: {shown or 'no references'}.", class_="earned"))
@@ -142,24 +142,24 @@ def _proposal(kept: Kept, entry: Entry) -> Markup:
     return tag("section", *parts)
 
 
-def _asked(tries: Sequence[Kept]) -> Markup:
+def _asked(tries: Sequence[StoredRollout]) -> Markup:
     """The prompt, which all tries share."""
     if not tries[0].whole:
         return empty("The prompt is not kept in this run.")
     return block("prompt", tries[0].rollout.prompt, fold=True)
 
 
-def _tries(tries: Sequence[Kept]) -> list[Markup]:
+def _tries(tries: Sequence[StoredRollout]) -> list[Markup]:
     """Each different answer with what it came to, and which tries gave it."""
-    groups: dict[object, list[Kept]] = {}
+    groups: dict[object, list[StoredRollout]] = {}
     for place, kept in enumerate(tries):
         it = kept.rollout
-        same = (it.completion.text, it.judgement, it.reward, it.advantage, it.weight, kept.tokens)
+        same = (it.completion.text, it.grade, it.reward, it.advantage, it.weight, kept.tokens)
         groups.setdefault(same if kept.whole else place, []).append(kept)
     return [_try(group) for group in groups.values()]
 
 
-def _try(group: Sequence[Kept]) -> Markup:
+def _try(group: Sequence[StoredRollout]) -> Markup:
     kept = group[0]
     numbers = ", ".join(str(each.rollout.attempt + 1) for each in group)
     name = f" {'try' if len(group) == 1 else 'tries'} {numbers}: "
@@ -168,32 +168,34 @@ def _try(group: Sequence[Kept]) -> Markup:
     return tag("details", summary, *parts, class_="try")
 
 
-def _earned(kept: Kept) -> str:
+def _earned(kept: StoredRollout) -> str:
     """Standing, reason, and what came of it, in a line."""
     it = kept.rollout
-    judged = it.judgement
-    standing = str(judged.standing)
+    judged = it.grade
+    status = str(judged.status)
     if it.role is Role.SOLVE:
-        standing = "right" if judged.right else WORDS.get(judged.standing, standing)
+        status = "right" if judged.right else WORDS.get(judged.status, status)
     why = judged.reason.replace("_", " ")
     why = f"{why}: {judged.detail}" if judged.detail else why
-    why = f" ({brief(why, 160)})" if why and why != standing else ""
+    why = f" ({brief(why, 160)})" if why and why != status else ""
     paid = "left the batch" if it.reward is None else f"reward {_signed(it.reward)}"
     learned = f", advantage {_signed(it.advantage)}, weight {short(it.weight)}" if it.weight else ", not learned from"
-    return f"{standing}{why}, {paid}{learned}, {counted(kept.tokens, 'token')}{', cut' if it.completion.cut else ''}"
+    return (
+        f"{status}{why}, {paid}{learned}, {counted(kept.tokens, 'token')}{', cut' if it.completion.truncated else ''}"
+    )
 
 
 def _signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "\u2212")
 
 
-def _parts(kept: Kept) -> text.Answer | None:
+def _parts(kept: StoredRollout) -> text.Answer | None:
     """Thought and answer, if they can be told apart as the run told them apart."""
     parts = text.thought_and_answer(kept.rollout.completion.text, opened=kept.rollout.prompt.endswith(text.THINK))
-    return parts if isinstance(parts, text.Answer) and not kept.rollout.completion.cut else None
+    return parts if isinstance(parts, text.Answer) and not kept.rollout.completion.truncated else None
 
 
-def _answer(kept: Kept) -> str:
+def _answer(kept: StoredRollout) -> str:
     """The answer in a line, without the fence around it."""
     parts = _parts(kept)
     if parts is None:
@@ -202,9 +204,9 @@ def _answer(kept: Kept) -> str:
     return " ".join(" ".join(lines)[:400].split())
 
 
-def _response(kept: Kept) -> list[Markup]:
+def _response(kept: StoredRollout) -> list[Markup]:
     parts = _parts(kept)
-    detail = kept.rollout.judgement.detail
+    detail = kept.rollout.grade.detail
     more = [block("what was said of it", detail)] if len(detail) > 160 else []
     if parts is None:
         return [*more, block("response, as it came", kept.rollout.completion.text, "answer")]

@@ -16,6 +16,6 @@ writes), and does not copy: while a run is on, copy with SQLite's own `.backup` 
 """
 
 from absolute_zero.store.database import Store
-from absolute_zero.store.rows import Beside, Checkpoint, Flag, Keep, Kept, Refused, Score
+from absolute_zero.store.rows import Checkpoint, Flag, Keep, Refused, Score, StepExtras, StoredRollout
 
-__all__ = ["Beside", "Checkpoint", "Flag", "Keep", "Kept", "Refused", "Score", "Store"]
+__all__ = ["Checkpoint", "Flag", "Keep", "Refused", "Score", "StepExtras", "Store", "StoredRollout"]

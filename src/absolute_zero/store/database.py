@@ -18,10 +18,10 @@ from absolute_zero.store.rows import (
     Checkpoint,
     Flag,
     Keep,
-    Kept,
     Refused,
     Row,
     Score,
+    StoredRollout,
     entry_of,
     entry_row,
     kept_of,
@@ -36,7 +36,7 @@ from absolute_zero.store.rows import (
     unpack,
     word,
 )
-from absolute_zero.types import Entry, Kind, Standing, Step, UserError
+from absolute_zero.types import Entry, Kind, Status, Step, UserError
 
 APPLICATION = 0x415A5231
 """Says in the header of the file whose database it is ("AZR1"); the schema's number stands beside it."""
@@ -272,7 +272,7 @@ class Store:
         """(step, entry, trials, successes): how often each task was tried and solved, trials at its birth included."""
         return self._rows("SELECT * FROM tries WHERE step > ? ORDER BY step, entry", after)
 
-    def rollouts(self, step: int, texts: bool = True) -> list[Kept]:
+    def rollouts(self, step: int, texts: bool = True) -> list[StoredRollout]:
         """Every response of a step in the order it came with, as far as it was kept; without `texts`, what it came to
         only, with empty prompts, responses and details: much faster where the texts are long."""
         said, detail, asked = ("response", "detail", "text") if texts else (NO_TEXT, "''", "NULL")
@@ -289,8 +289,8 @@ class Store:
         """(step, what was refused alike)."""
         rows = self._rows("SELECT * FROM refusals WHERE step > ? ORDER BY step, kind, standing, reason", after)
         return [
-            (step, Refused(Kind(kind), Standing(standing), text_of(reason), count, tuple(listing_of(examples))))
-            for step, kind, standing, reason, count, examples in rows
+            (step, Refused(Kind(kind), Status(status), text_of(reason), count, tuple(listing_of(examples))))
+            for step, kind, status, reason, count, examples in rows
         ]
 
     def metrics(self, after: int = ALL) -> list[tuple[int, str, float]]:

@@ -19,12 +19,12 @@ from typing import Any, Literal
 from absolute_zero.types import (
     Completion,
     Entry,
-    Judgement,
+    Grade,
     Kind,
     Problem,
     Role,
     Rollout,
-    Standing,
+    Status,
     Step,
 )
 
@@ -104,7 +104,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class StepExtras:
     """What a caller has to say of a step that the step does not know."""
 
     checkpoint: Checkpoint | None = None
@@ -139,7 +139,7 @@ class Refused:
     """Drafts of one step that were refused alike."""
 
     kind: Kind
-    standing: Standing
+    status: Status
     reason: str
     count: int
     examples: tuple[str, ...]
@@ -147,7 +147,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredRollout:
     """A rollout as it was kept: without token ids and log-probabilities."""
 
     rollout: Rollout
@@ -247,24 +247,24 @@ def rollout_rows(step: Step, keep: Keep) -> tuple[list[Row], list[Row]]:
     for place, rollout in enumerate(step.rollouts):
         if rollout.reward is not None and math.isnan(rollout.reward):
             raise ValueError(f"step {step.number}: the reward of rollout {place} is NaN: use None to leave it out")
-        judged, said = rollout.judgement, rollout.completion
+        judged, said = rollout.grade, rollout.completion
         texts: Row = (None, None, None)
         if keep == "all" or (keep == "sample" and sampled(step.number, rollout)):
             prompt = places.setdefault(rollout.prompt, len(places))
             texts = (prompt, pack(said.text), word(judged.detail))
         address = (step.number, place, rollout.role.value, rollout.kind.value, rollout.item, rollout.attempt)
-        facts = (rollout.entry, len(said.tokens), said.cut, judged.standing.value, real(judged.score))
+        facts = (rollout.entry, len(said.tokens), said.truncated, judged.status.value, real(judged.score))
         earned = (real(rollout.reward), real(rollout.weight), real(rollout.advantage))
         rows.append((*address, *facts, word(judged.reason), *earned, *texts))
     return [(step.number, place, pack(text)) for text, place in places.items()], rows
 
 
-def kept_of(row: Row, prompt: bytes | None) -> Kept:
+def kept_of(row: Row, prompt: bytes | None) -> StoredRollout:
     """The rollout of a row of `rollouts`, with the stored prompt that it points to."""
-    role, kind, item, attempt, entry, tokens, cut, standing, score, reason, reward, weight, advantage = row[2:15]
+    role, kind, item, attempt, entry, tokens, cut, status, score, reason, reward, weight, advantage = row[2:15]
     response, detail = row[16:]
-    judgement = Judgement(Standing(standing), real_of(score), text_of(reason), text_of(detail or ""))
-    completion = Completion(unpack(response) if response else "", tokens=(), logprobs=(), cut=bool(cut))
+    grade = Grade(Status(status), real_of(score), text_of(reason), text_of(detail or ""))
+    completion = Completion(unpack(response) if response else "", tokens=(), logprobs=(), truncated=bool(cut))
     rollout = Rollout(
         role=Role(role),
         kind=Kind(kind),
@@ -273,23 +273,23 @@ def kept_of(row: Row, prompt: bytes | None) -> Kept:
         entry=entry,
         prompt=unpack(prompt) if prompt else "",
         completion=completion,
-        judgement=judgement,
+        grade=grade,
         reward=reward,
         weight=real_of(weight),
         advantage=real_of(advantage),
     )
-    return Kept(rollout, tokens, whole=response is not None)
+    return StoredRollout(rollout, tokens, whole=response is not None)
 
 
 def tries_rows(step: Step) -> list[Row]:
     """Rows of `tries`: how often each task was tried and solved in this step; what was not to be judged is no try."""
     counts: dict[int, list[int]] = {}
     for rollout in step.rollouts:
-        standing = rollout.judgement.standing
-        if rollout.role is Role.SOLVE and rollout.entry > 0 and standing is not Standing.VOID:
+        status = rollout.grade.status
+        if rollout.role is Role.SOLVE and rollout.entry > 0 and status is not Status.MASKED:
             count = counts.setdefault(rollout.entry, [0, 0])
             count[0] += 1
-            count[1] += rollout.judgement.right
+            count[1] += rollout.grade.right
     return [(step.number, entry, *count) for entry, count in counts.items()]
 
 
@@ -297,12 +297,12 @@ def refusal_rows(step: Step) -> list[Row]:
     """Rows of `refusals`: drafts that became no task, counted by why."""
     details: dict[tuple[str, str, str], list[str]] = {}
     for ruling in step.rulings:
-        if isinstance(ruling.made, Judgement):
-            why = (ruling.draft.kind.value, ruling.made.standing.value, ruling.made.reason)
+        if isinstance(ruling.made, Grade):
+            why = (ruling.draft.kind.value, ruling.made.status.value, ruling.made.reason)
             details.setdefault(why, []).append(ruling.made.detail)
     return [
-        (step.number, kind, standing, word(reason), len(found), listing(found[:EXAMPLES]))
-        for (kind, standing, reason), found in details.items()
+        (step.number, kind, status, word(reason), len(found), listing(found[:EXAMPLES]))
+        for (kind, status, reason), found in details.items()
     ]
 
 

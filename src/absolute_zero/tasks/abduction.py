@@ -7,7 +7,7 @@ from typing import final
 from absolute_zero import text
 from absolute_zero.tasks.prompts import Prompts
 from absolute_zero.tasks.triplets import RIGHT, WRONG, Limits, malformed, matches, mint, read_triplet, unusable
-from absolute_zero.types import Job, Judgement, Kind, Outcome, Problem, Proposal, Refusal, Triplet, Verdict
+from absolute_zero.types import Grade, Job, Kind, Outcome, Problem, Proposal, Refusal, Triplet, Verdict
 
 
 @final
@@ -22,10 +22,10 @@ class Abduction:
     def ask(self, references: Sequence[Triplet]) -> str:
         return self.prompts.fill("propose_abduction", references=self.prompts.references(references))
 
-    def read(self, references: Sequence[Triplet], answer: str) -> Proposal | Judgement:
+    def read(self, references: Sequence[Triplet], answer: str) -> Proposal | Grade:
         return read_triplet(self.kind, answer, self.limits)
 
-    def mint(self, proposal: Proposal, outcome: Outcome) -> Problem | Judgement:
+    def mint(self, proposal: Proposal, outcome: Outcome) -> Problem | Grade:
         return mint(proposal, outcome)
 
     def pose(self, problem: Problem) -> str:
@@ -34,13 +34,13 @@ class Abduction:
             "solve_abduction", program=text.render_program(problem.program), output=text.render_output(output)
         )
 
-    def judge(self, problem: Problem, answer: str) -> Judgement | Job:
+    def judge(self, problem: Problem, answer: str) -> Grade | Job:
         given = text.read_input(answer)
         if isinstance(given, Refusal):
             return malformed(given)
         return self.limits.job(problem.program, [given], golds=[output for _, output in problem.pairs])
 
-    def decide(self, problem: Problem, outcome: Outcome) -> Judgement:
+    def decide(self, problem: Problem, outcome: Outcome) -> Grade:
         [(_, gold)] = problem.pairs
         [result] = outcome.results
         if result.verdict is not Verdict.VALUE:

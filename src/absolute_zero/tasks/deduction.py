@@ -7,7 +7,7 @@ from typing import final
 from absolute_zero import text, values
 from absolute_zero.tasks.prompts import Prompts
 from absolute_zero.tasks.triplets import RIGHT, WRONG, Limits, malformed, mint, read_triplet
-from absolute_zero.types import Job, Judgement, Kind, Outcome, Problem, Proposal, Refusal, Standing, Triplet
+from absolute_zero.types import Grade, Job, Kind, Outcome, Problem, Proposal, Refusal, Status, Triplet
 
 
 @final
@@ -22,10 +22,10 @@ class Deduction:
     def ask(self, references: Sequence[Triplet]) -> str:
         return self.prompts.fill("propose_deduction", references=self.prompts.references(references))
 
-    def read(self, references: Sequence[Triplet], answer: str) -> Proposal | Judgement:
+    def read(self, references: Sequence[Triplet], answer: str) -> Proposal | Grade:
         return read_triplet(self.kind, answer, self.limits)
 
-    def mint(self, proposal: Proposal, outcome: Outcome) -> Problem | Judgement:
+    def mint(self, proposal: Proposal, outcome: Outcome) -> Problem | Grade:
         return mint(proposal, outcome)
 
     def pose(self, problem: Problem) -> str:
@@ -34,7 +34,7 @@ class Deduction:
             "solve_deduction", program=text.render_program(problem.program), input=text.render_input(given)
         )
 
-    def judge(self, problem: Problem, answer: str) -> Judgement | Job:
+    def judge(self, problem: Problem, answer: str) -> Grade | Job:
         [(_, gold)] = problem.pairs
         output = text.read_output(answer)
         if isinstance(output, Refusal):
@@ -42,7 +42,7 @@ class Deduction:
         try:
             return RIGHT if values.equal(values.read(gold), values.read(output)) else WRONG
         except values.Unreadable as error:
-            return Judgement(Standing.FAILED, reason="unreadable", detail=str(error))
+            return Grade(Status.FAILED, reason="unreadable", detail=str(error))
 
-    def decide(self, problem: Problem, outcome: Outcome) -> Judgement:
+    def decide(self, problem: Problem, outcome: Outcome) -> Grade:
         raise ValueError("a deduction answer is judged at once: there is no job whose outcome could decide it")

@@ -10,14 +10,14 @@ from absolute_zero.novelty import arguments_of
 from absolute_zero.tasks.prompts import Prompts
 from absolute_zero.tasks.triplets import RIGHT, WRONG, Limits, malformed, matches, mint, read_inputs, unusable
 from absolute_zero.types import (
+    Grade,
     Job,
-    Judgement,
     Kind,
     Outcome,
     Problem,
     Proposal,
     Refusal,
-    Standing,
+    Status,
     Triplet,
     Verdict,
 )  # fmt: skip
@@ -62,14 +62,14 @@ class Induction:
             characters=str(self.message_characters),
         )
 
-    def read(self, references: Sequence[Triplet], answer: str) -> Proposal | Judgement:
+    def read(self, references: Sequence[Triplet], answer: str) -> Proposal | Grade:
         [reference] = references
         parts = text.read_inputs_and_message(answer, self.inputs)
         if isinstance(parts, Refusal):
             return malformed(parts)
         given, message = parts
         inputs = read_inputs(given, self.limits)
-        if isinstance(inputs, Judgement):
+        if isinstance(inputs, Grade):
             return inputs
         fault = self._fault(reference.program, inputs, message)
         if fault is not None:
@@ -77,27 +77,27 @@ class Induction:
         job = self.limits.job(reference.program, inputs, deterministic=True)
         return Proposal(self.kind, job, " ".join(message.split()))
 
-    def _fault(self, program: str, given: Sequence[str], message: str) -> Judgement | None:
+    def _fault(self, program: str, given: Sequence[str], message: str) -> Grade | None:
         """What the proposer could have seen is wrong with its inputs and message."""
         values: list[Value] = [arguments_of(program, one) for one in given]
         # As answers are judged, 1 is True and 1.0: a hidden pair of one would be shown by another.
         if (different := _different(values)) < len(values):
             detail = f"{different} different inputs, {len(values)} were asked for"
-            return Judgement(Standing.FAILED, reason="repeated_input", detail=detail)
+            return Grade(Status.FAILED, reason="repeated_input", detail=detail)
         if len(message) > self.message_characters:
             detail = f"{len(message)} characters, at most {self.message_characters}"
-            return Judgement(Standing.FAILED, reason="message_too_long", detail=detail)
+            return Grade(Status.FAILED, reason="message_too_long", detail=detail)
         if found := _CODE.search(message):
-            return Judgement(Standing.FAILED, reason="code_in_message", detail=repr(found[0]))
+            return Grade(Status.FAILED, reason="code_in_message", detail=repr(found[0]))
         return None
 
-    def mint(self, proposal: Proposal, outcome: Outcome) -> Problem | Judgement:
+    def mint(self, proposal: Proposal, outcome: Outcome) -> Problem | Grade:
         problem = mint(proposal, outcome)
-        if isinstance(problem, Judgement):
+        if isinstance(problem, Grade):
             return problem
         outputs = _different([read(output) for _, output in problem.pairs])
         if outputs < min(DISTINCT, self.inputs):  # not foreseeable without running it
-            return Judgement(Standing.UNPAID, reason="few_outputs", detail=f"{outputs} different outputs")
+            return Grade(Status.NEUTRAL, reason="few_outputs", detail=f"{outputs} different outputs")
         return problem
 
     def pose(self, problem: Problem) -> str:
@@ -107,14 +107,14 @@ class Induction:
             "solve_induction", message=text.render_message(problem.message), pairs="\n".join(pairs)
         )
 
-    def judge(self, problem: Problem, answer: str) -> Judgement | Job:
+    def judge(self, problem: Problem, answer: str) -> Grade | Job:
         program = text.read_program(answer)
         if isinstance(program, Refusal):
             return malformed(program)
         inputs, golds = zip(*_hidden(problem), strict=True)
         return self.limits.job(program, inputs, golds=golds)
 
-    def decide(self, problem: Problem, outcome: Outcome) -> Judgement:
+    def decide(self, problem: Problem, outcome: Outcome) -> Grade:
         hidden = _hidden(problem)
         pairs = list(zip(outcome.results, (gold for _, gold in hidden), strict=True))
         for result, _ in pairs:
@@ -124,7 +124,7 @@ class Induction:
         if given == len(hidden):
             return RIGHT
         if self.fraction and given:
-            return Judgement(Standing.PASSED, rewards.coverage(given, len(hidden)))
+            return Grade(Status.PASSED, rewards.coverage(given, len(hidden)))
         failed = next((unusable(result) for result, _ in pairs if result.verdict is not Verdict.VALUE), None)
         return failed or WRONG
 

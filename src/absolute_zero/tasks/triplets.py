@@ -8,7 +8,7 @@ from absolute_zero import rewards, text, values
 from absolute_zero.executor.guard import guard
 from absolute_zero.executor.judges import judge_deduction
 from absolute_zero.novelty import written
-from absolute_zero.types import Job, Judgement, Kind, Outcome, Problem, Proposal, Refusal, Result, Standing, Verdict
+from absolute_zero.types import Grade, Job, Kind, Outcome, Problem, Proposal, Refusal, Result, Status, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +33,17 @@ class Limits:
         return self.cpu_seconds / 2
 
 
-RIGHT: Final = Judgement(Standing.PASSED, rewards.accuracy(True))
-WRONG: Final = Judgement(Standing.FAILED, rewards.accuracy(False), "wrong")
+RIGHT: Final = Grade(Status.PASSED, rewards.accuracy(True))
+WRONG: Final = Grade(Status.FAILED, rewards.accuracy(False), "wrong")
 INVALID_INPUT: Final = Verdict.INVALID_INPUT.value
 
 
-def malformed(refusal: Refusal) -> Judgement:
+def malformed(refusal: Refusal) -> Grade:
     """A response whose form is broken."""
-    return Judgement(Standing.MALFORMED, reason=refusal.reason, detail=refusal.detail)
+    return Grade(Status.MALFORMED, reason=refusal.reason, detail=refusal.detail)
 
 
-def read_triplet(kind: Kind, answer: str, limits: Limits) -> Proposal | Judgement:
+def read_triplet(kind: Kind, answer: str, limits: Limits) -> Proposal | Grade:
     """A proposal of one program and one input. The input is kept as the value it is: comments in it are gone."""
     parts = text.read_program_and_input(answer)
     if isinstance(parts, Refusal):
@@ -51,25 +51,25 @@ def read_triplet(kind: Kind, answer: str, limits: Limits) -> Proposal | Judgemen
     program, given = parts
     refusal = guard(program)
     if refusal is not None:
-        return Judgement(Standing.FAILED, reason=refusal.reason, detail=refusal.detail)
+        return Grade(Status.FAILED, reason=refusal.reason, detail=refusal.detail)
     found = read_inputs([given], limits)
-    return found if isinstance(found, Judgement) else Proposal(kind, limits.job(program, found, deterministic=True))
+    return found if isinstance(found, Grade) else Proposal(kind, limits.job(program, found, deterministic=True))
 
 
-def read_inputs(given: Sequence[str], limits: Limits) -> list[str] | Judgement:
+def read_inputs(given: Sequence[str], limits: Limits) -> list[str] | Grade:
     """Proposed argument lists in their canonical texts."""
     try:
         found = [written(one) for one in given]
     except (values.Unreadable, values.Unwritable) as error:
-        return Judgement(Standing.FAILED, reason=INVALID_INPUT, detail=str(error))
+        return Grade(Status.FAILED, reason=INVALID_INPUT, detail=str(error))
     longest = max(len(one.encode()) for one in found)
     if longest > limits.value_bytes:
         detail = f"an input of {longest} bytes, at most {limits.value_bytes}"
-        return Judgement(Standing.FAILED, reason=Verdict.TOO_LARGE.value, detail=detail)
+        return Grade(Status.FAILED, reason=Verdict.TOO_LARGE.value, detail=detail)
     return found
 
 
-def mint(proposal: Proposal, outcome: Outcome) -> Problem | Judgement:
+def mint(proposal: Proposal, outcome: Outcome) -> Problem | Grade:
     """The problem of a proposal whose program gave a value on every input."""
     for result in outcome.results:
         if result.verdict is not Verdict.VALUE:
@@ -78,10 +78,10 @@ def mint(proposal: Proposal, outcome: Outcome) -> Problem | Judgement:
     return Problem(proposal.kind, proposal.job.program, tuple(pairs), proposal.message)
 
 
-def unusable(result: Result) -> Judgement:
+def unusable(result: Result) -> Grade:
     """What it means that a program gave no value: nothing, if the machine failed."""
     void = result.verdict is Verdict.INFRASTRUCTURE
-    return Judgement(Standing.VOID if void else Standing.FAILED, reason=result.verdict.value, detail=result.detail)
+    return Grade(Status.MASKED if void else Status.FAILED, reason=result.verdict.value, detail=result.detail)
 
 
 def matches(result: Result, gold: str) -> bool:

@@ -12,10 +12,10 @@ from typing import final
 
 @final
 @dataclass(frozen=True, slots=True)
-class Chance:
+class Key:
     """A place in the tree of a run's random choices.
 
-    >>> step = Chance(seed=1).at(7)
+    >>> step = Key(seed=1).at(7)
     >>> step.at("solve", "deduction", 3).bits == step.at("solve").at("deduction", 3).bits
     True
     """
@@ -23,9 +23,9 @@ class Chance:
     seed: int
     address: tuple[str | int, ...] = ()
 
-    def at(self, *more: str | int) -> "Chance":
+    def at(self, *more: str | int) -> "Key":
         """The place further down that these words and numbers name."""
-        return Chance(self.seed, (*self.address, *more))
+        return Key(self.seed, (*self.address, *more))
 
     @property
     def bits(self) -> int:
