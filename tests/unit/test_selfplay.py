@@ -294,7 +294,7 @@ def test_a_response_without_tokens_or_cut_short() -> None:
     assert selfplay.read_answer(prompt, whole) == "1"
     cut = selfplay.read_answer(prompt, replace(whole, truncated=True))
     assert isinstance(cut, Grade)
-    assert (cut.status, cut.reason) == (Status.MALFORMED, "cut")
+    assert (cut.status, cut.reason) == (Status.MALFORMED, "truncated")
     none = selfplay.read_answer(prompt, Completion("", (), (), truncated=True))
     assert isinstance(none, Grade)
     assert (none.status, none.reason) == (Status.MASKED, "prompt_too_long")
