@@ -2,6 +2,7 @@
 #
 #   PYTHON=...   the Python that .venv is made of (used when .venv does not exist yet)
 #   PYTHONS=...  the Pythons of `make test-full`, instead of those found
+#   JOBS=...     processes of `make test`: as many as there are processors, unless told
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -10,6 +11,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+JOBS := auto
 
 # Small machines: one thread a process, and threads that wait do not spin.
 export OMP_NUM_THREADS ?= 1
@@ -45,7 +47,7 @@ check: $(INSTALLED)  ## ruff and pyright
 	@$(BIN)/pyright
 
 test: check  ## check, then every test but the full matrix
-	@$(BIN)/python -m pytest -q -m "not full"
+	@$(BIN)/python -m pytest -q -m "not full" -n $(JOBS) --dist loadfile
 
 test-full: test  ## the executor's whole matrix, on every Python found
 	@tests/full.sh

@@ -26,16 +26,19 @@ LENGTHS = (96, 176, 288, 512)
 
 
 def plain(q: Tensor, k: Tensor, v: Tensor, bias_11TT: Tensor) -> Tensor:
+    """Return attention as one plain product."""
     score = q.flatten(1, 2) @ k.transpose(1, 2)
     share = score.view(*q.shape[:3], -1).add_(bias_11TT[0]).softmax(-1)
     return (share.view(score.shape) @ v).view(q.shape)
 
 
 def ours(q: Tensor, k: Tensor, v: Tensor, bias_11TT: Tensor) -> Tensor:
+    """Return attention as the learner computes it."""
     return attention(q, k, v, bias_11TT, HEADS)
 
 
 def fused(q: Tensor, k: Tensor, v: Tensor, bias_11TT: Tensor) -> Tensor:
+    """Return attention by torch's fused kernel."""
     return F.scaled_dot_product_attention(q, k[:, None], v[:, None], is_causal=True, scale=1.0, enable_gqa=True)
 
 
@@ -43,7 +46,7 @@ SIDES: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]] = {"ours": 
 
 
 def measured(length: int, rounds: int, dtype: torch.dtype) -> Iterator[dict[str, object]]:
-    """Milliseconds of each side, and how many times ours the others take."""
+    """Yield milliseconds of each side, and how many times ours the others take."""
     rows = HEADS * max(1, TOKENS // length)
     bias_11TT = bias(future(length, torch.device("cpu")), dtype)[None, None]
     spent: dict[str, list[float]] = {name: [] for name in SIDES}

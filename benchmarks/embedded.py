@@ -10,46 +10,47 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from absolute_zero.embedded.documents import Document, document
-from absolute_zero.embedded.pieces import length
-from absolute_zero.embedded.quiz import Form, quiz
+from quiz import Form, quiz
+
+from absolute_zero.pretraining.traces.documents import Document, document
+from absolute_zero.pretraining.traces.pieces import length
 
 
 def name(form: Form) -> str:
     role, kind = form
-    return f"{role.value} {kind.value}"
+    return f"{role} {kind}"
 
 
 def show_documents(count: int, examples: int) -> None:
-    """Speed and lengths of the first documents of seed 0."""
+    """Show speed and lengths of the first documents of seed 0."""
     begun = time.process_time()
-    made = [document(0, number)[0] for number in range(count)]
+    drawn = [document(0, number)[0] for number in range(count)]
     seconds = time.process_time() - begun
     print(f"{count / seconds:,.0f} documents a CPU second, {seconds:.1f} s")
     forms: dict[Form, list[Document]] = defaultdict(list)
-    for one in made:
-        forms[one.role, one.kind].append(one)
-    whole = sum(length(one.prompt + one.response) for one in made)
+    for item in drawn:
+        forms[item.role, item.kind].append(item)
+    whole = sum(length(item.prompt + item.response) for item in drawn)
     print(f"{whole / count:.0f} tokens a document")
-    for form, found in sorted(forms.items()):
-        lengths = sorted(length(one.prompt + one.response) for one in found)
-        responses = sorted(length(one.response) for one in found)
+    for form, same in sorted(forms.items()):
+        lengths = sorted(length(item.prompt + item.response) for item in same)
+        responses = sorted(length(item.response) for item in same)
         print(
-            f"{name(form):18}  {len(found) / count:4.0%} of documents, {sum(lengths) / whole:4.0%} of tokens"
-            f"  mean {sum(lengths) / len(found):4.0f}  median {lengths[len(found) // 2]}"
-            f"  95 % {lengths[len(found) * 95 // 100]}  longest {lengths[-1]}"
-            f"  response {sum(responses) / len(found):.0f}"
+            f"{name(form):18}  {len(same) / count:4.0%} of documents, {sum(lengths) / whole:4.0%} of tokens"
+            f"  mean {sum(lengths) / len(same):4.0f}  median {lengths[len(same) // 2]}"
+            f"  95 % {lengths[len(same) * 95 // 100]}  longest {lengths[-1]}"
+            f"  response {sum(responses) / len(same):.0f}"
         )
-        for one in found[:examples]:
-            print(f"\n{one.prompt}|{one.response}\n")
+        for item in same[:examples]:
+            print(f"\n{item.prompt}|{item.response}\n")
 
 
 def show_quiz(folder: Path, count: int, temperatures: list[float], examples: int) -> None:
     for temperature in temperatures:
-        for form, marks in quiz(folder, count, temperature).items():
-            print(f"temperature {temperature}  {name(form):18}  {marks}", flush=True)
-            print(f"    {Counter(str(became) for _, _, became in marks.examples).most_common()}")
-            for prompt, response, became in marks.examples[:examples]:
+        for form, tally in quiz(folder, count, temperature).items():
+            print(f"temperature {temperature}  {name(form):18}  {tally}", flush=True)
+            print(f"    {Counter(str(became) for _, _, became in tally.examples).most_common()}")
+            for prompt, response, became in tally.examples[:examples]:
                 print(f"\n{prompt}|{response}\n    -> {became}\n")
 
 
@@ -64,11 +65,11 @@ def main() -> None:
     of_quiz.add_argument("--temperatures", type=float, nargs="+", default=[1.0, 0.0])
     for command in (of_documents, of_quiz):
         command.add_argument("--examples", type=int, default=0, help="of each form, to read")
-    given = parser.parse_args()
-    if given.command == "documents":
-        show_documents(given.count, given.examples)
+    chosen = parser.parse_args()
+    if chosen.command == "documents":
+        show_documents(chosen.count, chosen.examples)
     else:
-        show_quiz(given.folder, given.count, given.temperatures, given.examples)
+        show_quiz(chosen.folder, chosen.count, chosen.temperatures, chosen.examples)
 
 
 if __name__ == "__main__":

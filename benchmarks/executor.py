@@ -30,6 +30,7 @@ from typing import Any
 from executor_programs import HONEST, HOSTILE, REAL, TRIVIAL
 
 from absolute_zero.executor import Sandbox, judge_deduction
+from absolute_zero.machine import processors
 from absolute_zero.types import Job, Verdict
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,29 +42,29 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 def processes() -> dict[int, tuple[int, str, float]]:
-    """Every process: parent, state letter, and its CPU seconds with those of the children it has reaped."""
-    found: dict[int, tuple[int, str, float]] = {}
+    """Return for every process its parent, state letter, and CPU seconds with those of the children it has reaped."""
+    table: dict[int, tuple[int, str, float]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
                 fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue  # gone in the meantime
-            found[int(entry)] = int(fields[1]), fields[0], sum(map(int, fields[11:15])) / TICK
-    return found
+            table[int(entry)] = int(fields[1]), fields[0], sum(map(int, fields[11:15])) / TICK
+    return table
 
 
 def descendants(root: int, table: dict[int, tuple[int, str, float]]) -> set[int]:
-    found: set[int] = set()
+    below: set[int] = set()
     fresh = {root}
     while fresh:
-        fresh = {pid for pid, (parent, _, _) in table.items() if parent in fresh} - found
-        found |= fresh
-    return found
+        fresh = {pid for pid, (parent, _, _) in table.items() if parent in fresh} - below
+        below |= fresh
+    return below
 
 
 def cpu_seconds() -> float:
-    """CPU time so far of this process, of what it has reaped, and of all that live below it."""
+    """Return the CPU time so far of this process, of what it has reaped, and of all that live below it."""
     mine = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     table = processes()
     below = sum(table[pid][2] for pid in descendants(os.getpid(), table))
@@ -71,19 +72,19 @@ def cpu_seconds() -> float:
 
 
 def kilobytes(pid: int, what: str) -> int | None:
-    """`Pss` or `Rss` of a process in kB; None where the kernel does not let us look."""
+    """Return `Pss` or `Rss` of a process in kB; None where the kernel does not let us look."""
     for file, name in (("smaps_rollup", what), ("status", f"Vm{what.upper()}")):
         try:
             text = Path(f"/proc/{pid}/{file}").read_text()
         except OSError:
             continue
-        if found := re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE):
-            return int(found[1])
+        if size := re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE):
+            return int(size[1])
     return None
 
 
 def machine() -> dict[str, object]:
-    """Where this was measured: enough to compare, nothing that names a host, a person or a path."""
+    """Return where this was measured: enough to compare, nothing that names a host, a person or a path."""
     text = Path("/proc/cpuinfo").read_text()
     model = re.search(r"^(?:model name|Model|CPU part)\s*:\s*(.+)$", text, re.MULTILINE)
     git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
@@ -91,7 +92,7 @@ def machine() -> dict[str, object]:
         "date": datetime.date.today().isoformat(),
         "commit": git.stdout.strip() if git.returncode == 0 else None,
         "cpu": model[1].strip() if model else platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": processors(),
         "kernel": ".".join(platform.release().split(".")[:2]),
         "python": platform.python_version(),
         "load_at_start": round(os.getloadavg()[0], 2),
@@ -111,8 +112,7 @@ def keep(record: dict[str, Any], name: str, folder: Path) -> None:
 
 
 def jobs_of(programs: Sequence[str], count: int, inputs: int = 1, deterministic: bool = False) -> list[Job]:
-    """`count` jobs that cycle through `programs`; every text is different, so that nothing can be
-    remembered."""
+    """Return `count` jobs that cycle through `programs`; every text is different: nothing can be remembered."""
     return [
         Job(
             program=f"{programs[k % len(programs)]}\n# {k}",
@@ -124,7 +124,7 @@ def jobs_of(programs: Sequence[str], count: int, inputs: int = 1, deterministic:
 
 
 def spent(sandbox: Sandbox, jobs: Sequence[Job]) -> tuple[float, float]:
-    """CPU seconds and wall seconds per job. A job that gives no value is a fault of the measurement."""
+    """Return CPU seconds and wall seconds per job. A job that gives no value is a fault of the measurement."""
     cpu, wall = cpu_seconds(), time.perf_counter()
     outcomes = sandbox.run(jobs)
     wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
@@ -135,7 +135,7 @@ def spent(sandbox: Sandbox, jobs: Sequence[Job]) -> tuple[float, float]:
 
 
 def fresh_interpreters(count: int) -> tuple[float, float]:
-    """The same for `python -I -S -c`: a new interpreter per run, no wall at all."""
+    """Return the same for `python -I -S -c`: a new interpreter per run, no wall at all."""
     cpu, wall = cpu_seconds(), time.perf_counter()
     for k in range(count):
         subprocess.run([sys.executable, "-I", "-S", "-c", f"{TRIVIAL}\nprint(f({k}))"], check=True, capture_output=True)
@@ -146,8 +146,7 @@ Measured = Callable[[], tuple[float, float]]
 
 
 def in_turns(rounds: int, *measured: Measured) -> list[list[tuple[float, float]]]:
-    """Every measurement once per round, forwards and backwards by turns, after a round that is thrown
-    away."""
+    """Take every measurement once per round, forwards and backwards by turns, after a round that is thrown away."""
     taken: list[list[tuple[float, float]]] = [[] for _ in measured]
     for turn in range(rounds + 1):
         order = list(range(len(measured)))
@@ -159,7 +158,7 @@ def in_turns(rounds: int, *measured: Measured) -> list[list[tuple[float, float]]
 
 
 def row(name: str, unit: str, figures: Sequence[float], needed: str = "") -> dict[str, object]:
-    """One line of the table: the median and the spread over the rounds."""
+    """Return a line of the table: the median and the spread over the rounds."""
     return {
         "name": name,
         "unit": unit,
@@ -172,13 +171,13 @@ def row(name: str, unit: str, figures: Sequence[float], needed: str = "") -> dic
 
 
 def throughput(rounds: int, programs: int) -> Iterator[dict[str, object]]:
-    """Programs and inputs per CPU-second, against no walls and against a new interpreter per run."""
+    """Measure programs and inputs per CPU-second, against no walls and against a new interpreter per run."""
     with ExitStack() as stack:
         ours = stack.enter_context(Sandbox(workers=1, recycle_after=None))
         yield {"name": "isolation level", "level": ours.level}
         bare = stack.enter_context(Sandbox(workers=1, level="weak", minimum_level="weak", recycle_after=None))
         few = max(5, programs // 20)
-        one, ten, weak, real, checked, fresh = in_turns(
+        single, ten, weak, real, checked, fresh = in_turns(
             rounds,
             lambda: spent(ours, jobs_of([TRIVIAL], programs)),
             lambda: spent(ours, jobs_of([TRIVIAL], programs, inputs=10)),
@@ -188,41 +187,42 @@ def throughput(rounds: int, programs: int) -> Iterator[dict[str, object]]:
             lambda: fresh_interpreters(few),
         )
     rate, ratio = "per CPU-second", "CPU / CPU"
-    pairs = list(zip(one, ten, weak, fresh, strict=True))
-    yield row("isolated programs, trivial", rate, [1 / cpu for cpu, _ in one], "> 500")
+    pairs = list(zip(single, ten, weak, fresh, strict=True))
+    yield row("isolated programs, trivial", rate, [1 / cpu for cpu, _ in single], "> 500")
     yield row("isolated programs, real-looking", rate, [1 / cpu for cpu, _ in real])
     yield row("isolated programs, trivial, four runs", rate, [1 / cpu for cpu, _ in checked])
     yield row("rlimits-only programs, trivial", rate, [1 / cpu for cpu, _ in weak])
     yield row("inputs, 10 per program", rate, [10 / cpu for cpu, _ in ten])
-    yield row("10 inputs / 1 input", ratio, [many[0] / single[0] for single, many, _, _ in pairs], "<= 1.25")
-    yield row("isolated / rlimits-only", ratio, [single[0] / plain[0] for single, _, plain, _ in pairs], "<= 1.15")
+    yield row("10 inputs / 1 input", ratio, [many[0] / once[0] for once, many, _, _ in pairs], "<= 1.25")
+    yield row("isolated / rlimits-only", ratio, [once[0] / plain[0] for once, _, plain, _ in pairs], "<= 1.15")
     yield row("new interpreter per run", rate, [1 / cpu for cpu, _ in fresh])
-    yield row("new interpreter / isolated", ratio, [new[0] / single[0] for single, _, _, new in pairs], ">= 7")
-    yield row("new interpreter / isolated, wall", "s / s", [new[1] / single[1] for single, _, _, new in pairs])
+    yield row("new interpreter / isolated", ratio, [new[0] / once[0] for once, _, _, new in pairs], ">= 7")
+    yield row("new interpreter / isolated, wall", "s / s", [new[1] / once[1] for once, _, _, new in pairs])
 
 
-def lanes_latency_memory(rounds: int, programs: int) -> Iterator[dict[str, object]]:
+def workers_latency_memory(rounds: int, programs: int) -> Iterator[dict[str, object]]:
+    """Measure two workers against one, the latency of a single job, and the memory of a worker."""
     with ExitStack() as stack:
         started = time.perf_counter()
-        single = stack.enter_context(Sandbox(workers=1, recycle_after=None))
-        yield row("start of a sandbox of one lane", "ms", [(time.perf_counter() - started) * 1e3])
-        double = stack.enter_context(Sandbox(workers=2, recycle_after=None))
-        one, two = in_turns(
+        alone = stack.enter_context(Sandbox(workers=1, recycle_after=None))
+        yield row("start of a sandbox of one worker", "ms", [(time.perf_counter() - started) * 1e3])
+        paired = stack.enter_context(Sandbox(workers=2, recycle_after=None))
+        single, double = in_turns(
             rounds,
-            lambda: spent(single, jobs_of([TRIVIAL], programs)),
-            lambda: spent(double, jobs_of([TRIVIAL], programs)),
+            lambda: spent(alone, jobs_of([TRIVIAL], programs)),
+            lambda: spent(paired, jobs_of([TRIVIAL], programs)),
         )
-        yield row("one lane", "programs per second", [1 / wall for _, wall in one])
-        yield row("two lanes", "programs per second", [1 / wall for _, wall in two])
-        pairs = zip(one, two, strict=True)
-        yield row("two lanes / one lane", "speed / speed", [first[1] / both[1] for first, both in pairs])
-        times = [spent_wall(single, k) * 1e3 for k in range(max(40, programs // 2))]
+        yield row("one worker", "programs per second", [1 / wall for _, wall in single])
+        yield row("two workers", "programs per second", [1 / wall for _, wall in double])
+        pairs = zip(single, double, strict=True)
+        yield row("two workers / one worker", "speed / speed", [first[1] / both[1] for first, both in pairs])
+        times = [spent_wall(alone, k) * 1e3 for k in range(max(40, programs // 2))]
         cuts = statistics.quantiles(times, n=20)
         yield row("latency of a single job, p50", "ms", [cuts[9]])
         yield row("latency of a single job, p95", "ms", [cuts[18]])
-        double.run([Job(TRIVIAL, ("1",), deterministic=True)] * 50)  # starts the zygotes that only check
+        paired.run([Job(TRIVIAL, ("1",), deterministic=True)] * 50)  # starts the zygotes that only check
         for what in ("Pss", "Rss"):
-            sizes = [kilobytes(pid, what) for pid in double.pids()]
+            sizes = [kilobytes(pid, what) for pid in paired.pids()]
             if sizes and all(sizes):
                 total = sum(size for size in sizes if size) / 1024 / 2
                 yield row(f"memory per worker ({what.upper()} of {len(sizes) // 2} processes)", "MiB", [total])
@@ -236,6 +236,7 @@ def spent_wall(sandbox: Sandbox, k: int) -> float:
 
 
 def deduction(rounds: int, answers: int) -> Iterator[dict[str, object]]:
+    """Measure the judge of deduction, which runs nothing."""
     texts = ["[1, 2, 3]", "'some text'", "{'a': 1, 'b': [1.5, None]}", "42", "(1, {2, 3})"]
     figures: list[float] = []
     for _ in range(rounds):
@@ -250,13 +251,12 @@ def deduction(rounds: int, answers: int) -> Iterator[dict[str, object]]:
 
 
 def soak_job(i: int, key: random.Random) -> tuple[Job, str]:
-    """Job `i` and what must come of it: its value or exception, which no other job has; "" for a hostile
-    one."""
+    """Return job `i` and what must come of it: its value or exception, which no other job has; "" for a hostile job."""
     if key.random() < 0.02:
         return Job(program=key.choice(HOSTILE), inputs=(str(i),), cpu_seconds=0.2), ""
-    program, given, answer = key.choice(HONEST)
+    program, argument, answer = key.choice(HONEST)
     checked = key.random() < 0.1  # in the other zygotes too: they must not leak either
-    return Job(program=program.format(i=i), inputs=(given.format(i=i),), deterministic=checked), answer(i)
+    return Job(program=program.format(i=i), inputs=(argument.format(i=i),), deterministic=checked), answer(i)
 
 
 def soak_child(count: int) -> None:
@@ -314,7 +314,7 @@ def soak_child(count: int) -> None:
 
 
 def soak(count: int) -> dict[str, object]:
-    """The soak in a process of its own, which is then killed with SIGKILL in the middle of its work."""
+    """Soak in a process of its own, which is then killed with SIGKILL in the middle of its work."""
     command = [sys.executable, str(Path(__file__).resolve()), "--soak-child", str(count)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
@@ -358,7 +358,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         record["command"] = f"benchmarks/executor.py --rounds {chosen.rounds} --programs {chosen.programs}"
         rows: list[dict[str, object]] = []
-        for part in (throughput, lanes_latency_memory):
+        for part in (throughput, workers_latency_memory):
             for line in part(chosen.rounds, chosen.programs):
                 rows.append(line)
                 show(line)

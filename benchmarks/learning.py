@@ -1,8 +1,8 @@
 """Whether self-play teaches: `python benchmarks/learning.py --runs FOLDER`.
 
-Runs `azr train` for every seed in two arms of equal length: `trained`; and `shuffled`, where advantages are dealt anew
+Runs `azr train` for every seed in two arms of equal length: `trained`; and `shuffled`, where advantages are shuffled
 within role and kind. For the first seed in two more: `frozen`, with learning rate 0, and `long`, which is three times
-as long. `shuffled` and `frozen` must not gain. Each run ends with its marks on the held-out suites before and after;
+as long. `shuffled` and `frozen` must not gain. Each run ends with its results on the held-out suites before and after;
 runs that are there already are not run again. The first model and the trained ones are measured at lower temperatures
 too: a gain at temperature 1 that only sharpens what the model knew does not reach its best of these. Then, from the run
 databases: what became of the proposals, over proposals and not over accepted tasks. Writes everything to
@@ -23,12 +23,13 @@ from typing import Any, NamedTuple
 
 from executor import machine
 
-from absolute_zero.cli.training import marks_of
+from absolute_zero.cli.training import results_of
 from absolute_zero.config import load
+from absolute_zero.domains.python.payload import INDUCTION, KINDS
 from absolute_zero.evals.statistics import EvalResult, Interval, difference, table
 from absolute_zero.store import Store
 from absolute_zero.text import Answer, read_program, thought_and_answer
-from absolute_zero.types import Kind, Role
+from absolute_zero.types import Role
 
 
 class Arm(NamedTuple):
@@ -50,7 +51,7 @@ TEMPERATURES = (0.4, 0.7)
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 PARTS = 4
 """The steps of a run in so many parts, to see what changes."""
-ROWS = (*map(str, Kind), "mean", "ood_mean")
+ROWS = (*KINDS, "mean", "ood_mean")
 
 
 def trained(folder: Path, seed: int, settings: Sequence[str]) -> dict[str, Any]:
@@ -71,28 +72,26 @@ def proposals(folder: Path) -> list[dict[str, Any]]:
     with Store.read(folder / "run.db") as store:
         last = store.last_step() or 0
         metrics = store.metrics(0)
-        entries = [entry for entry in store.entries() if entry.step > 0]
-        refusals = store.refusals(0)
+        tasks = [task for task in store.tasks() if task.step > 0]
+        rejections = store.rejections(0)
         parts: list[dict[str, Any]] = []
         for part in range(PARTS):
             steps = range(last * part // PARTS + 1, last * (part + 1) // PARTS + 1)
             count: Counter[str] = Counter()
             for step, name, value in metrics:
-                if step in steps and name.split("/")[0] in ("proposals", "valid", "accepted"):
+                if step in steps and name.startswith(("proposals/total/", "proposals/valid/", "proposals/accepted/")):
                     count[name] += int(value)
             reasons: Counter[str] = Counter()
-            for step, refused in refusals:
+            for step, rejection in rejections:
                 if step in steps:
-                    reasons[refused.reason] += refused.count
-            asked = sum(count[f"proposals/{kind}"] for kind in Kind)
+                    reasons[rejection.reason] += rejection.count
+            asked = sum(count[f"proposals/total/{kind}"] for kind in KINDS)
             sizes = [size for step in steps for size in _sizes(store, step)]
-            behaviours = {(entry.problem.kind, entry.behaviour) for entry in entries if entry.step in steps}
+            behaviours = {(task.kind, task.behaviour) for task in tasks if task.step in steps}
             parts.append({
                 "steps": [steps.start, steps.stop - 1],
-                "valid": {str(kind): count[f"valid/{kind}"] / max(1, count[f"proposals/{kind}"]) for kind in Kind},
-                "accepted": {
-                    str(kind): count[f"accepted/{kind}"] / max(1, count[f"proposals/{kind}"]) for kind in Kind
-                },
+                "valid": _shares(count, "valid"),
+                "accepted": _shares(count, "accepted"),
                 "live_nodes": statistics.mean(sizes) if sizes else None,
                 "behaviours_per_100": 100 * len(behaviours) / max(1, asked),
                 "reasons_per_100": {name: 100 * n / max(1, asked) for name, n in reasons.most_common(8)},
@@ -100,11 +99,15 @@ def proposals(folder: Path) -> list[dict[str, Any]]:
     return parts
 
 
+def _shares(count: Counter[str], stage: str) -> dict[str, float]:
+    return {kind: count[f"proposals/{stage}/{kind}"] / max(1, count[f"proposals/total/{kind}"]) for kind in KINDS}
+
+
 def _sizes(store: Store, step: int) -> Iterable[int]:
     """Nodes of the programs that were proposed in a step, accepted or not, without statements of no effect."""
     for kept in store.rollouts(step):
         rollout = kept.rollout
-        if rollout.role is Role.PROPOSE and rollout.kind is not Kind.INDUCTION:
+        if rollout.role is Role.PROPOSE and rollout.kind != INDUCTION:
             parts = thought_and_answer(rollout.completion.text, opened=True)
             program = read_program(parts.text) if isinstance(parts, Answer) else None
             if isinstance(program, str):
@@ -155,13 +158,12 @@ def measured(model: str, place: Path, tasks: int, settings: Sequence[str]) -> di
     return json.loads(place.read_text())
 
 
-def marks(folder: Path, step: int, told: Mapping[str, Any]) -> dict[str, list[EvalResult]]:
+def results(folder: Path, step: int, told: Mapping[str, Any]) -> dict[str, list[EvalResult]]:
     """By temperature, how each held-out task was answered in a step of a run: at 1 and greedily by the run itself."""
     with Store.read(folder / "run.db") as store:
-        once = marks_of(store, "held_out", step)
-    greedy = [EvalResult(one.kind, one.greedy is True, int(one.greedy is not None), None, one.family) for one in once]
-    given = told["marks"]["held_out"]
-    others = {at: [EvalResult(Kind(kind), *rest) for kind, *rest in some] for at, some in given.items()}
+        once = results_of(store, "held_out", step)
+    greedy = [EvalResult(it.kind, it.greedy is True, int(it.greedy is not None), None, it.group) for it in once]
+    others = {at: [EvalResult(*row) for row in rows] for at, rows in told["results"]["held_out"].items()}
     return {"0": greedy, **others, "1": once}
 
 
@@ -208,7 +210,7 @@ def main() -> None:
     found: dict[str, Any] = {"command": command, "machine": machine(), "arms": {}}
     seeds = {arm: given.seeds[: ARMS[arm].seeds] for arm in given.arms}
     folders = {(arm, seed): given.runs / f"{arm}-{seed}" for arm, some in seeds.items() for seed in some}
-    # The longest first, so that lanes end together.
+    # The longest first, so that workers end together.
     order = sorted(folders, key=lambda it: -ARMS[it[0]].times)
     begun = {it: [f"steps={cfg.steps * ARMS[it[0]].times}", *others, *ARMS[it[0]].settings] for it in order}
     with ThreadPoolExecutor(given.jobs) as pool:
@@ -216,7 +218,7 @@ def main() -> None:
             tasks = cfg.evals.tasks
             first = pool.submit(measured, cfg.model.path, given.runs / "before.json", tasks, others)
             runs = {it: pool.submit(trained, folders[it], it[1], begun[it]) for it in order}
-            results = {it: runs[it].result() for it in folders}
+            ended = {it: runs[it].result() for it in folders}
             last = {
                 (arm, seed): pool.submit(
                     measured, f"{place}/checkpoints/{cfg.steps}", place / "after.json", tasks, [*others, f"seed={seed}"]
@@ -225,20 +227,20 @@ def main() -> None:
                 if arm == "trained"
             }
             sharp = {
-                it: cooler(marks(folders[it], 0, first.result()), marks(folders[it], cfg.steps, after.result()))
+                it: cooler(results(folders[it], 0, first.result()), results(folders[it], cfg.steps, after.result()))
                 for it, after in last.items()
             }
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    found["before_by_temperature"] = {name: part for name, part in first.result().items() if name != "marks"}
+    found["before_by_temperature"] = {name: part for name, part in first.result().items() if name != "results"}
     for arm, some in seeds.items():
-        gains = pooled([results[arm, seed] for seed in some])
+        gains = pooled([ended[arm, seed] for seed in some])
         found["arms"][arm] = {
             "seeds": some,
             "config": json.loads((folders[arm, some[0]] / "config.json").read_text()),
             "gains": gains,
-            "results": [results[arm, seed] for seed in some],
+            "results": [ended[arm, seed] for seed in some],
             "temperatures": [sharp[arm, seed] for seed in some if (arm, seed) in sharp],
             "proposals": [proposals(folders[arm, seed]) for seed in some],
         }

@@ -23,7 +23,7 @@ from executor import RESULTS, keep, kilobytes, machine, show
 
 SIDES = Path(__file__).resolve().parent / "policy_sides.py"
 SOURCE = Path(__file__).resolve().parents[1] / "src"
-SIZES = {"prompts": 32, "tries": 8, "prompt-tokens": 100, "new-tokens": 64, "micro": 32}
+SIZES = {"prompts": 32, "rollouts": 8, "prompt-tokens": 100, "new-tokens": 64, "micro": 32}
 MODEL: dict[str, Any] = {
     "vocab_size": 1024,
     "hidden_size": 192,
@@ -37,7 +37,7 @@ MODEL: dict[str, Any] = {
 
 
 def make_model(folder: str) -> int:
-    """A Llama of random weights with a tokenizer, saved there; its parameters."""
+    """Save a Llama of random weights with its tokenizer there, and return its number of parameters."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
     from transformers.utils import logging
@@ -63,7 +63,7 @@ class Side:
 
     def __init__(self, name: str, python: str, side: str, model: str, threads: int, **environment: str) -> None:
         self.name = name
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_"))}
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_"))}
         arguments = [f"--{key}={value}" for key, value in SIZES.items()]
         self.process = subprocess.Popen(
             [python, str(SIDES), side, f"--model={model}", f"--threads={threads}", *arguments],
@@ -71,7 +71,7 @@ class Side:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env={**kept, "PYTHONPATH": str(SOURCE), "HF_HUB_OFFLINE": "1", **environment},
+            env={**inherited, "PYTHONPATH": str(SOURCE), "HF_HUB_OFFLINE": "1", **environment},
         )
         self.steps: list[dict[str, Any]] = []
         self._answer()
@@ -84,11 +84,12 @@ class Side:
         raise SystemExit(f"{self.name} ended with exit code {self.process.wait()}")
 
     def step(self) -> None:
+        """Make a step, and keep what it measured and the load of the machine before it."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         done = self._answer()
-        assert done["tokens"] == SIZES["prompts"] * SIZES["tries"] * SIZES["new-tokens"], done
+        assert done["tokens"] == SIZES["prompts"] * SIZES["rollouts"] * SIZES["new-tokens"], done
         self.steps.append({**done, "load": os.getloadavg()[0]})
 
     @property
@@ -97,11 +98,13 @@ class Side:
         return self.steps[-1]["generating"][0] + self.steps[-1]["rest"][0]
 
     def close(self) -> None:
+        """End the process."""
         self.process.kill()
         self.process.wait()
 
 
 def figures(name: str, unit: str, values: Sequence[float], needed: str = "") -> dict[str, Any]:
+    """Return a row of the record: median and extremes of the values, and what the ratio is meant to be."""
     digits = 0 if unit.startswith("tokens") else 3
     low, middle, high = (round(f(values), digits) for f in (min, statistics.median, max))
     return {
@@ -116,8 +119,10 @@ def figures(name: str, unit: str, values: Sequence[float], needed: str = "") -> 
 
 
 def hopeless(sides: Sequence[Side]) -> tuple[list[Side], list[Side]]:
-    """Thread policies of a side that are out of the race on this machine now (threads that spin, beside other work,
-    take minutes a step), and those that stay in."""
+    """Close and return the thread policies of a side that are out of the race on this machine now, and those that stay.
+
+    Threads that spin, beside other work, take minutes a step.
+    """
     slow = [
         side
         for side in sides
@@ -129,14 +134,14 @@ def hopeless(sides: Sequence[Side]) -> tuple[list[Side], list[Side]]:
 
 
 def against(peer_python: str | None, model: str, rounds: int) -> list[dict[str, Any]]:
-    """Steps in turns: each side at its own best thread policy, and all at one thread."""
-    tokens = SIZES["prompts"] * SIZES["tries"]
+    """Make steps in turns, each side at its own best thread policy and all at one thread, and return the rows."""
+    tokens = SIZES["prompts"] * SIZES["rollouts"]
     trained = tokens * (SIZES["prompt-tokens"] + SIZES["new-tokens"])
     passive = {"OMP_WAIT_POLICY": "PASSIVE"}
     with ExitStack() as stack:
         sides = [
-            Side("ours, lanes chosen", sys.executable, "ours", model, 0),
-            Side("ours, 1 lane", sys.executable, "ours", model, 1),
+            Side("ours, automatic workers", sys.executable, "ours", model, 0),
+            Side("ours, 1 worker", sys.executable, "ours", model, 1),
         ]
         if peer_python:
             sides += [
@@ -175,35 +180,36 @@ def against(peer_python: str | None, model: str, rounds: int) -> list[dict[str, 
         best = [min(wall[name][turn] for name in theirs) for turn in range(rounds)]
         least = [min(cpu[name][turn] for name in theirs) for turn in range(rounds)]
         own = [min(wall[name][turn] for name in wall if name.startswith("ours")) for turn in range(rounds)]
-        both = zip(best, own, strict=True), zip(wall["TRL, 1 thread"], wall["ours, 1 lane"], strict=True)
-        names = "TRL's fastest / our fastest, each turn", "TRL, 1 thread / ours, 1 lane"
+        both = zip(best, own, strict=True), zip(wall["TRL, 1 thread"], wall["ours, 1 worker"], strict=True)
+        names = "TRL's fastest / our fastest, each turn", "TRL, 1 thread / ours, 1 worker"
         rows += [
             figures(f"step: {name}", "s / s", [a / b for a, b in p], ">= 2")
             for name, p in zip(names, both, strict=True)
         ]
-        pairs = zip(least, cpu["ours, 1 lane"], strict=True)
-        rows.append(figures("step: TRL's least / ours, 1 lane", "CPU / CPU", [a / b for a, b in pairs], ">= 2"))
+        pairs = zip(least, cpu["ours, 1 worker"], strict=True)
+        rows.append(figures("step: TRL's least / ours, 1 worker", "CPU / CPU", [a / b for a, b in pairs], ">= 2"))
     return rows
 
 
 def memory_child(model: str, steps: int) -> None:
-    """Steps of ever other lengths; prints the resident memory, in MB, every so often."""
+    """Make steps of ever other lengths, and print the resident memory, in MB, every so often."""
     import random
 
     from absolute_zero.config import Config
     from absolute_zero.keys import Key
     from absolute_zero.policy.local import LocalPolicy
-    from absolute_zero.types import Sample, Sampling
+    from absolute_zero.types import Prompt, Sample, Sampling
 
     settings = {"model": {"device": "cpu", "dtype": "bfloat16"}, "update": {"tokens_per_batch": 2048}}
     policy = LocalPolicy.open(Path(model), Config.model_validate(settings))
-    key, letters = random.Random(0), "abcdefghijklmnopqrstuvwxyz"
+    dice, letters = random.Random(0), "abcdefghijklmnopqrstuvwxyz"
     seen: list[int] = []
     for step in range(steps):
-        texts = ["".join(key.choices(letters, k=key.randint(5, 200))) for _ in range(key.randint(2, 8))]
-        sampling = Sampling(max_tokens=key.randint(20, 120), stop=tuple(letters))  # stops after 40 or so
-        rows = policy.sample(texts, 4, sampling, [Key(step).at(n) for n in range(len(texts))])
-        policy.update([Sample(t, c, key.gauss(0, 1)) for t, row in zip(texts, rows, strict=True) for c in row])
+        texts = ["".join(dice.choices(letters, k=dice.randint(5, 200))) for _ in range(dice.randint(2, 8))]
+        asked = [Prompt(text) for text in texts]
+        sampling = Sampling(max_tokens=dice.randint(20, 120), stop=tuple(letters))  # stops after 40 or so
+        rows = policy.sample(asked, 4, sampling, [Key(step).at(item) for item in range(len(asked))])
+        policy.update([Sample(p, c, dice.gauss(0, 1)) for p, row in zip(asked, rows, strict=True) for c in row])
         if (step + 1) % max(1, steps // 10) == 0:
             seen.append((kilobytes(os.getpid(), "Rss") or 0) // 1024)
             print(f"step {step + 1}: {seen[-1]} MB", file=sys.stderr, flush=True)
@@ -211,7 +217,7 @@ def memory_child(model: str, steps: int) -> None:
 
 
 def memory(model: str, steps: int) -> dict[str, Any]:
-    """Resident memory over many steps of varying lengths, in a process of its own."""
+    """Return the resident memory over many steps of varying lengths, in a process of its own."""
     command = [sys.executable, str(Path(__file__).resolve()), "--memory-child", model, "--steps", str(steps)]
     seen = json.loads(subprocess.check_output(command, text=True, env={**os.environ, "PYTHONPATH": str(SOURCE)}))
     return {"name": "resident memory over steps of varying lengths", "unit": "MB", "steps": steps, "tenths": seen}
@@ -230,7 +236,7 @@ GROUPS = {
 
 
 def profile(model: str) -> list[dict[str, Any]]:
-    """Shares of the processor time of sampling and of an update, by what is computed; one lane."""
+    """Return shares of the processor time of sampling and of an update, by what is computed; one worker."""
     from policy_sides import prompts
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiler
@@ -238,16 +244,16 @@ def profile(model: str) -> list[dict[str, Any]]:
     from absolute_zero.config import Config
     from absolute_zero.keys import Key
     from absolute_zero.policy.local import LocalPolicy
-    from absolute_zero.types import Sample, Sampling
+    from absolute_zero.types import Prompt, Sample, Sampling
 
     settings = {"model": {"device": "cpu", "dtype": "bfloat16", "threads": 1}, "update": {"tokens_per_batch": 2560}}
     policy = LocalPolicy.open(Path(model), Config.model_validate(settings))
-    texts = prompts(SIZES["prompts"], SIZES["prompt-tokens"], 0)
-    keys = [Key(0).at(number) for number in range(len(texts))]
+    asked = [Prompt(text) for text in prompts(SIZES["prompts"], SIZES["prompt-tokens"], 0)]
+    keys = [Key(0).at(item) for item in range(len(asked))]
 
     def sample() -> list[Sample]:
-        rows = policy.sample(texts, SIZES["tries"], Sampling(max_tokens=SIZES["new-tokens"], stop=()), keys)
-        return [Sample(t, c, 1.0 - 2 * (n % 2)) for t, row in zip(texts, rows, strict=True) for n, c in enumerate(row)]
+        rows = policy.sample(asked, SIZES["rollouts"], Sampling(max_tokens=SIZES["new-tokens"], stop=()), keys)
+        return [Sample(p, c, 1.0 - 2 * (n % 2)) for p, row in zip(asked, rows, strict=True) for n, c in enumerate(row)]
 
     samples = sample()
     policy.update(samples)

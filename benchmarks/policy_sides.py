@@ -13,18 +13,19 @@ import random
 import sys
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 
 def prompts(count: int, tokens: int, seed: int) -> list[str]:
-    """Texts of letters, each of which is a token to the benchmark's tokenizer."""
-    key = random.Random(seed)
-    return ["".join(key.choices("abcdefghijklmnopqrstuvwxyz", k=tokens)) for _ in range(count)]
+    """Return texts of letters, each of which is a token to the benchmark's tokenizer."""
+    dice = random.Random(seed)
+    return ["".join(dice.choices("abcdefghijklmnopqrstuvwxyz", k=tokens)) for _ in range(count)]
 
 
 def reward(tokens: Any) -> float:
-    """Something that differs between completions and costs nothing."""
+    """Return something that differs between completions and costs nothing."""
     return float(sum(tokens) % 7)
 
 
@@ -35,6 +36,7 @@ class Clock:
         self.look()
 
     def look(self) -> tuple[float, float]:
+        """Return them, and start again."""
         now = time.perf_counter(), time.process_time()
         spent = tuple(new - old for new, old in zip(now, getattr(self, "last", now), strict=True))
         self.last = now
@@ -42,15 +44,17 @@ class Clock:
 
 
 def say(**what: Any) -> None:
+    """Print a line of JSON."""
     print(json.dumps(what), flush=True)
 
 
 def ours(chosen: argparse.Namespace) -> None:
+    """Make steps of the policy of this package."""
     from absolute_zero.config import Config
     from absolute_zero.keys import Key
     from absolute_zero.policy.local import LocalPolicy
     from absolute_zero.policy.tokens import Tokens
-    from absolute_zero.types import Sample, Sampling
+    from absolute_zero.types import Prompt, Sample, Sampling
 
     settings = {
         "model": {"device": "cpu", "dtype": "bfloat16", "threads": chosen.threads},
@@ -59,7 +63,7 @@ def ours(chosen: argparse.Namespace) -> None:
             # Too small to matter: without it, samples of advantage 0 would not be computed, and TRL's are.
             "entropy": 1e-9,
             # 32 completions of 64 tokens and their four prompts.
-            "tokens_per_batch": chosen.micro // chosen.tries * (chosen.prompt_tokens + 8)
+            "tokens_per_batch": chosen.micro // chosen.rollouts * (chosen.prompt_tokens + 8)
             + chosen.micro * chosen.new_tokens,
         },
     }
@@ -68,26 +72,27 @@ def ours(chosen: argparse.Namespace) -> None:
     sampling = Sampling(max_tokens=chosen.new_tokens, stop=())
     say(ready=True)
     for step, _ in enumerate(sys.stdin):
-        texts = prompts(chosen.prompts, chosen.prompt_tokens, step)
+        asked = [Prompt(text) for text in prompts(chosen.prompts, chosen.prompt_tokens, step)]
         clock = Clock()
-        rows = policy.sample(texts, chosen.tries, sampling, [Key(step).at(n) for n in range(len(texts))])
+        rows = policy.sample(asked, chosen.rollouts, sampling, [Key(step).at(item) for item in range(len(asked))])
         generating = clock.look()
         samples: list[Sample] = []
-        for text, row in zip(texts, rows, strict=True):
+        for prompt, row in zip(asked, rows, strict=True):
             rewards = [reward(completion.tokens) for completion in row]
             mean = sum(rewards) / len(rewards)
-            samples += [Sample(text, completion, r - mean) for completion, r in zip(row, rewards, strict=True)]
-        measured = policy.update(samples)
+            samples += [Sample(prompt, completion, r - mean) for completion, r in zip(row, rewards, strict=True)]
+        metrics = policy.update(samples)
         rest = clock.look()
-        say(generating=generating, rest=rest, tokens=sum(len(c.tokens) for row in rows for c in row), seen=measured)
+        say(generating=generating, rest=rest, tokens=sum(len(c.tokens) for row in rows for c in row), seen=metrics)
 
 
 def trl_settings(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of GRPOConfig."""
     return {
         "output_dir": tempfile.mkdtemp(),
         "per_device_train_batch_size": chosen.micro,
-        "gradient_accumulation_steps": chosen.prompts * chosen.tries // chosen.micro,
-        "num_generations": chosen.tries,
+        "gradient_accumulation_steps": chosen.prompts * chosen.rollouts // chosen.micro,
+        "num_generations": chosen.rollouts,
         "max_completion_length": chosen.new_tokens,
         "generation_kwargs": {"min_new_tokens": chosen.new_tokens},
         "num_iterations": 1,
@@ -109,30 +114,33 @@ def trl_settings(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def trl(chosen: argparse.Namespace) -> None:
+    """Make steps of TRL's trainer."""
     import torch
 
     torch.set_num_threads(chosen.threads)
-    from datasets import Dataset  # type: ignore[import-not-found]  # only in the peer's Python
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
-    from trl import GRPOConfig, GRPOTrainer  # type: ignore[import-not-found]
+
+    # Only in the peer's Python: imported by name, so that the type check is the same with and without them.
+    datasets: Any = import_module("datasets")
+    peer: Any = import_module("trl")
 
     tokenizer = AutoTokenizer.from_pretrained(chosen.model)
     model = AutoModelForCausalLM.from_pretrained(chosen.model, dtype=torch.float32, attn_implementation="eager")
     rows = [{"prompt": text} for step in range(1000) for text in prompts(chosen.prompts, chosen.prompt_tokens, step)]
-    made = {"tokens": 0}
+    generated = {"tokens": 0}
     spent: list[tuple[float, float]] = []
 
     def rewards(completion_ids: Any, **_: Any) -> list[float]:
-        made["tokens"] = sum(map(len, completion_ids))
+        generated["tokens"] = sum(map(len, completion_ids))
         return [reward(tokens) for tokens in completion_ids]
 
-    settings = GRPOConfig(**trl_settings(chosen))
-    trainer = GRPOTrainer(
+    settings = peer.GRPOConfig(**trl_settings(chosen))
+    trainer = peer.GRPOTrainer(
         model=model,
         processing_class=tokenizer,
         reward_funcs=rewards,
         args=settings,
-        train_dataset=Dataset.from_list(rows),
+        train_dataset=datasets.Dataset.from_list(rows),
     )
     name = "_generate_single_turn" if hasattr(trainer, "_generate_single_turn") else "_generate"
     generate = getattr(trainer, name)
@@ -162,7 +170,7 @@ def trl(chosen: argparse.Namespace) -> None:
             generating = [sum(part) for part in zip(*spent, strict=True)]
             spent.clear()
             rest = [all_ - part for all_, part in zip(whole, generating, strict=True)]
-            say(generating=generating, rest=rest, tokens=made["tokens"])
+            say(generating=generating, rest=rest, tokens=generated["tokens"])
             self.wait()
 
     trainer.add_callback(Steps())
@@ -174,7 +182,7 @@ def main() -> None:
     parser.add_argument("side", choices=["ours", "trl"])
     parser.add_argument("--model", required=True)
     parser.add_argument("--threads", type=int, default=0)
-    for name, default in (("prompts", 32), ("tries", 8), ("prompt-tokens", 100), ("new-tokens", 64), ("micro", 32)):
+    for name, default in (("prompts", 32), ("rollouts", 8), ("prompt-tokens", 100), ("new-tokens", 64), ("micro", 32)):
         parser.add_argument(f"--{name}", type=int, default=default)
     chosen = parser.parse_args()
     {"ours": ours, "trl": trl}[chosen.side](chosen)

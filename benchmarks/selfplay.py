@@ -17,22 +17,24 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from executor import RESULTS, keep, machine, show
 
-from absolute_zero import selfplay
 from absolute_zero.buffer import Buffer
+from absolute_zero.components import Timed, open_components
 from absolute_zero.config import load
+from absolute_zero.domains.python import DOMAIN
+from absolute_zero.domains.python.payload import INDUCTION, KINDS, task_of
 from absolute_zero.executor import Sandbox
 from absolute_zero.policy.scripted import Apprentice, Scripted
 from absolute_zero.ports import Components
-from absolute_zero.run import Run, Timed, open_components, play
+from absolute_zero.run import Run, play
 from absolute_zero.store import Store
-from absolute_zero.tasks import make_tasks
-from absolute_zero.types import Entry, Kind, Problem, Step
+from absolute_zero.training import train
+from absolute_zero.types import Step, Task
 
 BULK = 20_000
 """Tasks per commit while filling."""
@@ -64,22 +66,23 @@ def bookkeeping() -> Generator[list[float]]:
             setattr(owner, name, call)
 
 
-def entry(id_: int, step: int, key: random.Random) -> Entry:
+def task(id_: int, step: int, random_: random.Random) -> Task:
     """A straight line that nobody proposed, about as long as a model's program."""
-    kind = list(Kind)[id_ % 3]
+    kind = KINDS[id_ % 3]
     program = "def f(x):\n" + "    # as long as a real one\n" * 6 + f"    return x * {id_} + 1"
-    pairs = tuple((str(x), str(x * id_ + 1)) for x in range(6 if kind is Kind.INDUCTION else 1))
-    marks = {name: f"{key.getrandbits(64):016x}" for name in ("normal", "key", "behaviour")}
-    return Entry(id_, Problem(kind, program, pairs, "A line."), step, (1, 2), trials=8, successes=3, **marks)
+    pairs = tuple((str(x), str(x * id_ + 1)) for x in range(6 if kind == INDUCTION else 1))
+    identity = {name: f"{random_.getrandbits(64):016x}" for name in ("family", "exact", "behaviour")}
+    known = {"id": id_, "step": step, "references": (1, 2), "trials": 8, "successes": 3, **identity}
+    return replace(task_of(kind, program, pairs, "A line."), **known)
 
 
 def fill(store: Store, tasks: int) -> None:
     """So many tasks, in seeding rounds long before the first one."""
-    key = random.Random(0)
+    random_ = random.Random(0)
     for number, start in enumerate(range(0, tasks, BULK)):
         ids = range(start + 1, min(start + BULK, tasks) + 1)
         round_ = -1_000_000 + number
-        store.commit(Step(round_, (), tuple(entry(id_, round_, key) for id_ in ids), ()), {})
+        store.commit(Step(round_, (), tuple(task(id_, round_, random_) for id_ in ids), ()), {})
 
 
 def row(name: str, unit: str, figures: Sequence[float], needed: str = "") -> dict[str, object]:
@@ -93,13 +96,13 @@ def parts(folder: Path, steps: int, settings: Sequence[str]) -> list[dict[str, o
     model's answers (`evals.base_every`); checkpoints are in the rest."""
     cfg = load("laptop", [f"steps={steps}", "evals.base_every=0", *settings])
     spent: dict[int, dict[str, float]] = {}
-    with open_components(cfg) as world, Run.begin(cfg, folder, "recipe") as run:
-        for _ in play(run, world):
+    with open_components(cfg) as opened, Run.begin(cfg, folder, "recipe") as run:
+        for _ in play(run, opened):
             pass
         for step, name, value in run.store.clocks(1):
             spent.setdefault(step, {})[name] = float(value)
-    whole = [step["seconds"] for step in spent.values()]
-    seconds = {part: [step[f"seconds/{part}"] for step in spent.values()] for part in ("sample", "update", "execute")}
+    whole = [step["time/step"] for step in spent.values()]
+    seconds = {part: [step[f"time/{part}"] for step in spent.values()] for part in ("sample", "update", "execute")}
     seconds["the rest"] = [step - sum(timed) for step, *timed in zip(whole, *seconds.values(), strict=True)]
     lines = [row("a step of the recipe laptop", "s", whole)]
     lines += [row(f"of it {part}", "s", some) for part, some in seconds.items()]
@@ -131,12 +134,13 @@ def apprentice(folder: Path, sandbox: Sandbox, steps: int, stored: int, batch: i
         fill(store, stored)
         if stored:  # the first step comes next, and seeding has been
             store.commit(Step(0, (), (), ()), {})
-        timed = Timed(Components(Scripted(Apprentice(rate=0.001)), sandbox, make_tasks(cfg)))
+        task_types = {task_type.kind: task_type for task_type in DOMAIN.task_types(cfg)}
+        timed = Timed(Components(Scripted(Apprentice(rate=0.001)), sandbox, task_types, DOMAIN.seeds()))
         with bookkeeping() as books:
-            for done in selfplay.train(timed.world, store, cfg):
+            for done in train(timed.parts, store, cfg):
                 clocks = timed.clocks(done)
-                spent = clocks["seconds"]
-                elsewhere = sum(seconds for name, seconds in clocks.items() if name.startswith("seconds/"))
+                spent = clocks["time/step"]
+                elsewhere = sum(clocks.get(f"time/{part}", 0.0) for part in ("sample", "update", "execute"))
                 if done.number == 1:
                     times.began = spent
                 elif done.number > 1:

@@ -7,9 +7,10 @@ import tiny_models
 from absolute_zero.config import Config
 from absolute_zero.keys import Key
 from absolute_zero.policy.local import LocalPolicy
-from absolute_zero.types import Sample, Sampling
+from absolute_zero.types import Prompt, Sample, Sampling
 
-PROMPTS = ("hello <think>", "a much longer prompt it is, longer than all of the others", "x", "the middle one")
+TEXTS = ("hello <think>", "a much longer prompt it is, longer than all of the others", "x", "the middle one")
+PROMPTS = tuple(map(Prompt, TEXTS))
 
 
 def config(**sections: Any) -> Config:
@@ -21,12 +22,12 @@ def policy(name: str = "llama", **sections: Any) -> LocalPolicy:
     return LocalPolicy(tiny_models.model(name), tiny_models.tokenizer(), config(**sections))
 
 
-def samples_of(made: LocalPolicy, seed: int = 0, tries: int = 3) -> list[Sample]:
-    """Its own answers, of many lengths, with whatever advantages."""
+def samples_of(local: LocalPolicy, seed: int = 0, n: int = 3) -> list[Sample]:
+    """Return its own answers, of many lengths, with whatever advantages."""
     keys = [Key(seed).at(number) for number in range(len(PROMPTS))]
-    rows = made.sample(PROMPTS, tries, Sampling(max_tokens=20, stop=("e", ">", "a")), keys)
+    rows = local.sample(PROMPTS, n, Sampling(max_tokens=20, stop=("e", ">", "a")), keys)
     return [
-        Sample(prompt, completion, advantage=math.sin(7.0 * place + number), weight=1.0 / (1 + number))
-        for place, (prompt, row) in enumerate(zip(PROMPTS, rows, strict=True))
-        for number, completion in enumerate(row)
+        Sample(prompt, completion, advantage=math.sin(7.0 * index + attempt), weight=1.0 / (1 + attempt))
+        for index, (prompt, row) in enumerate(zip(PROMPTS, rows, strict=True))
+        for attempt, completion in enumerate(row)
     ]

@@ -1,6 +1,10 @@
 """Reads a page as a browser would, and complains of every tag and attribute that is not the report's own."""
 
+import re
 from html.parser import HTMLParser
+from pathlib import Path
+
+from absolute_zero.report import write_report
 
 VOID_TAGS = {"meta"}
 ALLOWED = set(
@@ -53,3 +57,11 @@ def strict(page: str) -> Strict:
     assert reader.faults == []
     assert reader.open == []
     return reader
+
+
+def report(folder: Path) -> str:
+    """The page of a run, written anew and read strictly; no number in it is nan."""
+    page = write_report(folder).read_text(encoding="utf-8")
+    strict(page)
+    assert "nan" not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL).lower()
+    return page

@@ -22,7 +22,7 @@ MERGES = [(pair.split()[0], pair.split()[1]) for pair in PAIRS]
 
 
 def tokenizer() -> Any:
-    """A byte-level tokenizer of some 270 entries, with special tokens."""
+    """Return a byte-level tokenizer of about 270 entries, with special tokens and without a chat template."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {piece: number for number, piece in enumerate([*alphabet, *("".join(pair) for pair in MERGES)])}
     core = Tokenizer(models.BPE(vocab=vocabulary, merges=MERGES))
@@ -58,10 +58,10 @@ FAST = ("llama", "llama-one-kv", "llama-biased", "qwen2", "qwen3")
 
 
 def model(name: str, seed: int = 0, spread: float = 0.2) -> Any:
-    """A model of CONFIGS with random weights, larger than usual, so that it is far from uniform."""
+    """Return a model of CONFIGS with random weights, larger than usual, so that it is far from uniform."""
     torch.manual_seed(seed)
-    made = AutoModelForCausalLM.from_config(CONFIGS[name], attn_implementation="eager")
+    random = AutoModelForCausalLM.from_config(CONFIGS[name], attn_implementation="eager")
     with torch.no_grad():
-        for parameter in made.parameters():
+        for parameter in random.parameters():
             parameter.normal_(1.0 if parameter.dim() == 1 else 0.0, spread)
-    return made.float().eval()
+    return random.float().eval()

@@ -1,22 +1,28 @@
 """Advantages: TRR++ and its relatives (paper section 3.3), from rewards to how much better than expected.
 
-An estimator is two choices, and `ESTIMATORS` is the table of them: which samples share a baseline (a pool),
-and the formula that compares a pool's rewards. `advantages` applies one estimator per role to a step.
+An estimator is a pure function of (state, rewards) to (state, advantages). Ours are two choices: which rewards share a
+baseline (a pool), and the formula that compares a pool's rewards; they remember nothing. `ESTIMATORS` is the table of
+them, and `compute` applies one estimator per role to a step.
 
-Promises: pure; pools do not influence each other; the order of the samples changes no bit of any advantage;
-a pool without spread gives exact zeros; every advantage is finite. Does not filter samples by outcome (that
+Promises: pure; pools do not influence each other; the order of the rewards changes no bit of any advantage;
+a pool without spread gives exact zeros; every advantage is finite. Does not filter rewards by outcome (that
 would shift the baseline), does not apply the weights to the loss, and knows no tensors.
 
-A sample of weight 0 is not trained on: it is in no baseline, does not count as a try of its prompt, and its
+A reward of weight 0 is not trained on: it is in no baseline, does not count as a rollout of its prompt, and its
 advantage is 0.
 """
 
+import json
 import math
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import final
 
 from absolute_zero.keys import Key
-from absolute_zero.types import Kind, Role
+from absolute_zero.ports import Estimator, State
+from absolute_zero.types import Reward, Role, UserError
 
 EPSILON = 1e-6
 """Added to a standard deviation before dividing by it."""
@@ -31,25 +37,6 @@ BOUND = 1e100
 """Larger rewards, weights and token counts are refused: a mistake, and their squares must stay finite."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reward:
-    """What one response earned: all that its advantage depends on.
-
-    >>> Reward(Role.SOLVE, Kind.DEDUCTION, prompt=3, reward=-0.5, weight=0.125, tokens=40).reward
-    -0.5
-    """
-
-    role: Role
-    kind: Kind
-    prompt: int | str
-    """Which prompt was answered. Names it within its role and kind: others may use the same one."""
-    reward: float
-    weight: float = 1.0
-    """How much the sample counts, in the loss and in its baseline: 1 / tries of its prompt, times its role's."""
-    tokens: int = 1
-    """Length of the response. Only `trr++_token` looks at it."""
-
-
 # --- formulas -----------------------------------------------------------------------------------------------
 # Each takes one pool, n >= 1 samples: rewards (n), weights (n, each > 0), tokens (n); gives advantages (n).
 
@@ -57,14 +44,14 @@ Formula = Callable[[Sequence[float], Sequence[float], Sequence[int]], list[float
 
 
 def _mean(values: Sequence[float], weights: Sequence[float]) -> float:
-    """Weighted mean. Sums are exactly rounded, so order does not matter; weights are relative to the largest."""
+    """Return the weighted mean, whatever the order: sums are exactly rounded, and weights relative to the largest."""
     top = max(weights)
     shares = [weight / top for weight in weights]
     return math.fsum(value * share for value, share in zip(values, shares, strict=True)) / math.fsum(shares)
 
 
 def _spread(rewards: Sequence[float], weights: Sequence[float]) -> tuple[list[float], float]:
-    """Each reward's distance from the weighted mean, and their weighted population standard deviation.
+    """Return each reward's distance from the weighted mean, and their weighted population standard deviation.
 
     All exactly 0 if there is no spread (`NO_SPREAD`).
     """
@@ -79,13 +66,13 @@ def _spread(rewards: Sequence[float], weights: Sequence[float]) -> tuple[list[fl
 
 
 def standardised(rewards: Sequence[float], weights: Sequence[float], tokens: Sequence[int]) -> list[float]:
-    """(r - mean) / (std + EPSILON), both by weight; std of the population (paper section 3.3, TRR++)."""
+    """Return (r - mean) / (std + EPSILON), both by weight; std of the population (paper section 3.3, TRR++)."""
     distances, deviation = _spread(rewards, weights)
     return [distance / (deviation + EPSILON) for distance in distances]
 
 
 def whitened_by_token(rewards: Sequence[float], weights: Sequence[float], tokens: Sequence[int]) -> list[float]:
-    """(r - mean) * (var + TOKEN_EPSILON) ** -0.5 over tokens: the reference's whitening (its public code).
+    """Return (r - mean) * (var + TOKEN_EPSILON) ** -0.5 over tokens: the reference's whitening (its public code).
 
     Every sample counts once per token, so long failures move the baseline more, and the variance has
     Bessel's correction T / (T - 1) for T tokens in all. Equal weights, whatever their size, give the
@@ -101,45 +88,46 @@ def whitened_by_token(rewards: Sequence[float], weights: Sequence[float], tokens
 
 
 def centred(rewards: Sequence[float], weights: Sequence[float], tokens: Sequence[int]) -> list[float]:
-    """r - mean, by weight (Dr. GRPO, arXiv 2503.20783: no division by the deviation)."""
+    """Return r - mean, by weight (Dr. GRPO, arXiv 2503.20783: no division by the deviation)."""
     return _spread(rewards, weights)[0]
 
 
 def left_out(rewards: Sequence[float], weights: Sequence[float], tokens: Sequence[int]) -> list[float]:
-    """r - mean of the others, by weight (RLOO, arXiv 2402.14740). Raises ValueError for a single sample."""
+    """Return r - mean of the others, by weight (RLOO, arXiv 2402.14740). Raises ValueError for a single sample."""
     if len(rewards) < 2:
         raise ValueError("leave-one-out needs at least two samples: one has no others to compare with")
     distances, _ = _spread(rewards, weights)
 
-    def others(values: Sequence[float], place: int) -> list[float]:
-        return [value for at, value in enumerate(values) if at != place]
+    def others(values: Sequence[float], index: int) -> list[float]:
+        return [value for other, value in enumerate(values) if other != index]
 
     return [
-        distance - _mean(others(distances, place), others(weights, place)) for place, distance in enumerate(distances)
+        distance - _mean(others(distances, index), others(weights, index)) for index, distance in enumerate(distances)
     ]
 
 
 # --- pools --------------------------------------------------------------------------------------------------
 
 
-def whole_step(sample: Reward) -> Hashable:
-    """One baseline for all samples that this estimator is applied to."""
+def whole_step(reward: Reward) -> Hashable:
+    """Return one pool for all rewards that this estimator is applied to."""
     return ()
 
 
-def role_and_kind(sample: Reward) -> Hashable:
-    """Six baselines in a step: two roles, three kinds (paper section 3.3)."""
-    return sample.role, sample.kind
+def role_and_kind(reward: Reward) -> Hashable:
+    """Return a pool for each role and kind: six with two roles and three kinds (paper section 3.3)."""
+    return reward.role, reward.kind
 
 
-def same_prompt(sample: Reward) -> Hashable:
-    """One baseline for the tries of one prompt."""
-    return sample.role, sample.kind, sample.prompt
+def same_prompt(reward: Reward) -> Hashable:
+    """Return a pool for the rollouts of one prompt."""
+    return reward.role, reward.kind, reward.prompt
 
 
+@final
 @dataclass(frozen=True, slots=True)
-class Estimator:
-    """Which samples share a baseline, and how a pool's rewards become advantages."""
+class PooledEstimator:
+    """Which rewards share a baseline, and how a pool's rewards become advantages. It remembers nothing."""
 
     pool: Callable[[Reward], Hashable]
     formula: Formula
@@ -149,88 +137,122 @@ class Estimator:
         """Whether it needs every prompt at least twice. A role that is sampled once cannot have it."""
         return self.pool is same_prompt
 
+    def __call__(self, state: State, rewards: Sequence[Reward]) -> tuple[State, list[float]]:
+        """Return the state as it is, and the advantage of every reward, in their order."""
+        pools: dict[Hashable, list[int]] = {}
+        for index, reward in enumerate(rewards):
+            pools.setdefault(self.pool(reward), []).append(index)
+        advantages = [0.0] * len(rewards)
+        for indices in pools.values():
+            pool = [rewards[index] for index in indices]
+            values = self.formula([r.reward for r in pool], [r.weight for r in pool], [r.tokens for r in pool])
+            for index, value in zip(indices, values, strict=True):
+                advantages[index] = value
+        return state, advantages
 
-ESTIMATORS: Mapping[str, Estimator] = {
-    "trr++": Estimator(role_and_kind, standardised),
-    "trr++_token": Estimator(role_and_kind, whitened_by_token),
-    "reinforce++": Estimator(whole_step, standardised),
-    "grpo": Estimator(same_prompt, standardised),
-    "dr_grpo": Estimator(same_prompt, centred),
-    "rloo": Estimator(same_prompt, left_out),
-}
+
+TRR = PooledEstimator(role_and_kind, standardised)
+TRR_TOKEN = PooledEstimator(role_and_kind, whitened_by_token)
+REINFORCE = PooledEstimator(whole_step, standardised)
+GRPO = PooledEstimator(same_prompt, standardised)
+DR_GRPO = PooledEstimator(same_prompt, centred)
+RLOO = PooledEstimator(same_prompt, left_out)
+ESTIMATORS: Mapping[str, PooledEstimator] = {
+    "trr++": TRR, "trr++_token": TRR_TOKEN, "reinforce++": REINFORCE, "grpo": GRPO, "dr_grpo": DR_GRPO, "rloo": RLOO,
+}  # fmt: skip
+"""The estimators of this package by name. Others come in as plug-ins (`absolute_zero.plugins`)."""
 
 
-def advantages(samples: Sequence[Reward], estimators: Mapping[Role, str], shuffled: Key | None = None) -> list[float]:
-    """The advantage of every sample, in the samples' order; `estimators` names one of ESTIMATORS per role.
+def compute(
+    rewards: Sequence[Reward],
+    names: Mapping[Role, str],
+    state: State = MappingProxyType({}),
+    estimators: Mapping[str, Estimator] = ESTIMATORS,
+    shuffled: Key | None = None,
+) -> tuple[State, list[float]]:
+    """Return what the estimators remember next, by name, and the advantage of every reward, in the rewards' order.
 
-    With `shuffled`, a control: those of each role and kind are dealt anew among the samples that are trained on.
+    `names` says which estimator each role has. Roles with the same one share its pools: `reinforce++` for both is one
+    baseline for both. With `shuffled`, a control: the advantages of each role and kind are dealt anew among the rewards
+    that are trained on. Raises ValueError for an unknown or missing estimator, for a reward that is not finite (or over
+    BOUND, or with a negative weight or length), and for those that `sampled_once` finds; UserError if a plug-in gives
+    something else than a finite number for each.
 
-    Roles with the same estimator share its pools: `reinforce++` for both is one baseline for both. Raises
-    ValueError for an unknown or missing estimator, for a sample that is not finite (or over BOUND, or with
-    a negative weight or length), and for the samples that `sampled_once` finds.
-
-    >>> pair = [Reward(Role.SOLVE, Kind.DEDUCTION, prompt=0, reward=reward) for reward in (1.0, 0.0)]
-    >>> advantages(pair, {Role.SOLVE: "dr_grpo"})
+    >>> pair = [Reward(Role.SOLVE, "deduction", prompt=0, reward=reward) for reward in (1.0, 0.0)]
+    >>> compute(pair, {Role.SOLVE: "dr_grpo"})[1]
     [0.5, -0.5]
     """
-    pools = _pools(samples, estimators)
-    for name, places in pools:
-        if ESTIMATORS[name].per_prompt and len(places) < 2:
-            lone = samples[places[0]]
-            raise ValueError(
-                f"{name} compares the tries of a prompt, and prompt {lone.prompt!r} ({lone.role}, {lone.kind}) "
-                "was sampled once: raise its tries, leave it out, or choose trr++"
-            )
-    found = [0.0] * len(samples)
-    for name, places in pools:
-        pool = [samples[place] for place in places]
-        gained = ESTIMATORS[name].formula([s.reward for s in pool], [s.weight for s in pool], [s.tokens for s in pool])
-        for place, value in zip(places, gained, strict=True):
-            found[place] = value
-    return found if shuffled is None else _dealt(samples, found, shuffled)
+    _check(rewards, names, estimators)
+    for index in sampled_once(rewards, names, estimators):
+        lone = rewards[index]
+        raise ValueError(
+            f"{names[lone.role]} compares the rollouts of a prompt, and prompt {lone.prompt!r} ({lone.role},"
+            f" {lone.kind}) was sampled once: raise its rollouts, leave it out, or choose trr++"
+        )
+    after = dict(state)
+    advantages = [0.0] * len(rewards)
+    for name in dict.fromkeys(names.values()):
+        indices = [i for i, reward in enumerate(rewards) if reward.weight > 0 and names[reward.role] == name]
+        if not indices:
+            continue
+        own, values = estimators[name](state.get(name, {}), [rewards[index] for index in indices])
+        if len(values) != len(indices) or not all(map(math.isfinite, values)):
+            raise UserError(f"estimator {name!r} gave {len(values)} values for {len(indices)} rewards, or no numbers")
+        after[name] = _plain(name, own)
+        for index, value in zip(indices, values, strict=True):
+            advantages[index] = value
+    after = {name: own for name, own in after.items() if own}
+    return after, advantages if shuffled is None else _dealt(rewards, advantages, shuffled)
 
 
-def _dealt(samples: Sequence[Reward], gained: Sequence[float], key: Key) -> list[float]:
-    found = list(gained)
-    for (role, kind), places in _by_role_and_kind(samples).items():
-        order = key.at(role, kind).choose(len(places), len(places))
-        for place, other in zip(places, order, strict=True):
-            found[place] = gained[places[other]]
-    return found
+def _plain(name: str, state: State) -> State:
+    """Return the state as it will be read back from the store, so that a run that goes on and one that is resumed are
+    one."""
+    try:
+        return json.loads(json.dumps(dict(state)))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"estimator {name!r} remembers what is no plain data ({error}): keep what JSON has") from None
 
 
-def _by_role_and_kind(samples: Sequence[Reward]) -> dict[tuple[Role, Kind], list[int]]:
-    """Where the samples of weight above 0 are, by role and kind."""
-    places: dict[tuple[Role, Kind], list[int]] = {}
-    for place, sample in enumerate(samples):
-        if sample.weight > 0:
-            places.setdefault((sample.role, sample.kind), []).append(place)
-    return places
+def _dealt(rewards: Sequence[Reward], advantages: Sequence[float], key: Key) -> list[float]:
+    pools: dict[tuple[Role, str], list[int]] = {}
+    for index, reward in enumerate(rewards):
+        if reward.weight > 0:
+            pools.setdefault((reward.role, reward.kind), []).append(index)
+    dealt = list(advantages)
+    for (role, kind), indices in pools.items():
+        order = key.at(role, kind).choose(len(indices), len(indices))
+        for index, other in zip(indices, order, strict=True):
+            dealt[index] = advantages[indices[other]]
+    return dealt
 
 
-def sampled_once(samples: Sequence[Reward], estimators: Mapping[Role, str]) -> list[int]:
-    """Where, in order, the samples are that have no other try of their prompt and need one.
+def sampled_once(
+    rewards: Sequence[Reward], names: Mapping[Role, str], estimators: Mapping[str, Estimator] = ESTIMATORS
+) -> list[int]:
+    """Return where, in order, the rewards are whose prompt has no other rollout, and whose estimator needs one.
 
-    Right settings do not rule it out: of two tries, one may have left the batch because the machine failed.
-    Raises ValueError for what `advantages` refuses, except these samples.
+    Right settings do not rule it out: of two rollouts, one may have left the batch because the machine failed.
+    Raises ValueError for what `compute` refuses, except these.
     """
-    pools = _pools(samples, estimators)
-    return [places[0] for name, places in pools if ESTIMATORS[name].per_prompt and len(places) < 2]
+    _check(rewards, names, estimators)
+    counts = Counter(same_prompt(reward) for reward in rewards if reward.weight > 0)
+    return [
+        index
+        for index, reward in enumerate(rewards)
+        if reward.weight > 0
+        and getattr(estimators[names[reward.role]], "per_prompt", False)
+        and counts[same_prompt(reward)] < 2
+    ]
 
 
-def _pools(samples: Sequence[Reward], estimators: Mapping[Role, str]) -> list[tuple[str, list[int]]]:
-    """The samples of weight above 0 by shared baseline: (estimator's name, places in `samples`)."""
-    for name in estimators.values():
-        if name not in ESTIMATORS:
-            raise ValueError(f"no estimator is called {name!r}: use one of {', '.join(ESTIMATORS)}")
-    pools: dict[Hashable, tuple[str, list[int]]] = {}
-    for place, sample in enumerate(samples):
+def _check(rewards: Sequence[Reward], names: Mapping[Role, str], estimators: Mapping[str, Estimator]) -> None:
+    for name in names.values():
+        if name not in estimators:
+            raise ValueError(f"no estimator is called {name!r}: use one of {', '.join(estimators)}")
+    for reward in rewards:
         # Written so that nan, which is not within anything, is refused too.
-        if not (abs(sample.reward) <= BOUND and 0 <= sample.weight <= BOUND and 0 <= sample.tokens <= BOUND):
-            raise ValueError(f"cannot compare {sample}: reward, weight, tokens must be finite, the last two >= 0")
-        if sample.role not in estimators:
-            raise ValueError(f"no estimator for the role {sample.role}: name one of {', '.join(ESTIMATORS)}")
-        if sample.weight > 0:
-            name = estimators[sample.role]
-            pools.setdefault((name, ESTIMATORS[name].pool(sample)), (name, []))[1].append(place)
-    return list(pools.values())
+        if not (abs(reward.reward) <= BOUND and 0 <= reward.weight <= BOUND and 0 <= reward.tokens <= BOUND):
+            raise ValueError(f"cannot compare {reward}: reward, weight, tokens must be finite, the last two >= 0")
+        if reward.role not in names:
+            raise ValueError(f"no estimator for the role {reward.role}: name one of {', '.join(estimators)}")

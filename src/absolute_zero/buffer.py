@@ -1,207 +1,216 @@
 """The tasks at hand: what proposers are shown, what solvers practise on, and what counts as new (paper section 3.3).
 
-Promises: bounded, and never refuses the newest: beyond `buffer.capacity` entries of a kind, and as many learnable ones,
-the oldest leaves. What was ever accepted stays known, so that it is not accepted again. Equal to the fold of the stored
-entries: `Buffer`, then `admit` and `add` live, or `fold` of what the store kept, give the same draws ever after. All
-draws are addressed. Does not touch files (but for the list of held-out programs), and does not judge what programs do:
-that is `absolute_zero.novelty`. Floor 2.
+Promises: bounded, and never refuses the newest: beyond `buffer.capacity` tasks of a kind, and as many learnable ones,
+the oldest leaves. What was ever accepted stays known, so that it is not accepted again. Equal to the fold of the
+stored tasks: `Buffer`, then `admit` and `add` live, or `fold` of what the store kept, give the same draws ever after.
+All draws are addressed. Does not judge what makes two tasks alike: their task type does (`types.Identity`). Floor 2.
 """
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, final
 
 from absolute_zero.config import Config
+from absolute_zero.disk import read_rows
 from absolute_zero.keys import Key
-from absolute_zero.novelty import ENTRY, Facts, digest, functions, normal_form
-from absolute_zero.types import Entry, Grade, Kind, Problem, Status, UserError, Verdict
-from absolute_zero.values import Unreadable
+from absolute_zero.ports import Domain, TaskType
+from absolute_zero.types import Grade, Identity, Status, Task, UserError
 
-ZERO: Final = Entry(
-    id=0,
-    problem=Problem(Kind.DEDUCTION, "def f(x):\n    return x", (("1", "1"),)),
-    step=-(1 << 31),
-    references=(),
-    normal=digest("def f($0):\n    return $0"),
-    key=digest(digest("def f($0):\n    return $0"), "0=1"),
-    behaviour=digest("argument", "0"),
-)
-"""The zero triplet: the one reference where nothing has been accepted yet (paper figure 5). Never practised on."""
-
-SOURCES: Final[Mapping[Kind, tuple[Kind, ...]]] = {
-    Kind.DEDUCTION: (Kind.DEDUCTION,),
-    Kind.ABDUCTION: (Kind.ABDUCTION,),
-    Kind.INDUCTION: (Kind.DEDUCTION, Kind.ABDUCTION),
-}
-"""Whose entries are shown to the proposer of each kind."""
-ONE_PROGRAM: Final = frozenset({Kind.INDUCTION})
-"""Kinds whose proposals are about one program of an entry, instead of looking at up to K of them."""
-_LOOK: Final = 8
-"""Entries drawn for one program that leaves room for another task: induction of a full cell would be refused."""
+_CANDIDATES: Final = 8
+"""Tasks drawn for a kind that is shown a fixed number: one whose family is full would lead to a rejection."""
 
 
 @final
 class _Ring:
-    """The newest entries, oldest first: appending to a full one drops its oldest."""
+    """The newest tasks, oldest first: appending to a full one drops its oldest."""
 
     def __init__(self, capacity: int) -> None:
-        self._capacity, self._items, self._oldest = capacity, list[Entry](), 0
+        self._capacity, self._tasks, self._oldest = capacity, list[Task](), 0
 
-    def append(self, entry: Entry) -> None:
-        if len(self._items) < self._capacity:
-            self._items.append(entry)
+    def append(self, task: Task) -> None:
+        if len(self._tasks) < self._capacity:
+            self._tasks.append(task)
         else:
-            self._items[self._oldest] = entry
+            self._tasks[self._oldest] = task
             self._oldest = (self._oldest + 1) % self._capacity
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._tasks)
 
-    def __getitem__(self, place: int) -> Entry:
-        return self._items[(self._oldest + place) % len(self._items)]
+    def __getitem__(self, index: int) -> Task:
+        return self._tasks[(self._oldest + index) % len(self._tasks)]
 
 
 @final
 class Buffer:
-    """What one run has accepted. `held_out`: digests of normal forms that are never accepted."""
+    """What one run has accepted, of the kinds of `task_types`.
 
-    def __init__(self, cfg: Config, held_out: Set[str] = frozenset()) -> None:
-        self._cfg, self._held_out = cfg, held_out
-        self._kept = {kind: _Ring(cfg.buffer.capacity) for kind in Kind}
-        self._learnable = {kind: _Ring(cfg.buffer.capacity) for kind in Kind}
+    `seeds` are shown while nothing has been accepted; `held_out` are families that are never accepted.
+    """
+
+    def __init__(
+        self,
+        cfg: Config,
+        task_types: Mapping[str, TaskType],
+        seeds: Sequence[Task] = (),
+        held_out: Set[str] = frozenset(),
+    ) -> None:
+        self._cfg, self._types, self._held_out = cfg, task_types, held_out
+        self._seeds = [_known(seed, task_types, cfg) for seed in seeds]
+        self._kept = {kind: _Ring(cfg.buffer.capacity) for kind in task_types}
+        self._learnable = {kind: _Ring(cfg.buffer.capacity) for kind in task_types}
         self._shown = self._learnable if cfg.propose.choice == "learnable" else self._kept
         self._practised = self._learnable if cfg.solve.practice == "learnable" else self._kept
         self._last = 0
-        self._keys = {kind: set[int]() for kind in Kind}
-        self._cells = {kind: Counter[int]() for kind in Kind}
+        self._exact = {kind: set[str]() for kind in task_types}
+        self._families = {kind: Counter[str]() for kind in task_types}
+        self._behaviours = {kind: Counter[str]() for kind in task_types}
 
     @classmethod
-    def fold(cls, entries: Iterable[Entry], cfg: Config, held_out: Set[str] = frozenset()) -> "Buffer":
-        """The buffer of a run that accepted these, in this order."""
-        buffer = cls(cfg, held_out)
-        for entry in entries:
-            buffer._note(entry)
-            buffer.add([entry])
+    def fold(
+        cls,
+        tasks: Iterable[Task],
+        cfg: Config,
+        task_types: Mapping[str, TaskType],
+        seeds: Sequence[Task] = (),
+        held_out: Set[str] = frozenset(),
+    ) -> "Buffer":
+        """Return the buffer of a run that accepted these, in this order."""
+        buffer = cls(cfg, task_types, seeds, held_out)
+        for task in tasks:
+            buffer._note(task)
+            buffer.add([task])
         return buffer
 
-    def size(self, kind: Kind) -> int:
-        """How many entries of a kind are at hand."""
+    def size(self, kind: str) -> int:
+        """Return how many tasks of a kind are at hand."""
         return len(self._kept[kind])
 
     # --- what is new ----------------------------------------------------------------------------------------
 
-    def admit(self, problem: Problem, facts: Facts, step: int, references: Sequence[Entry]) -> Entry | Grade:
-        """A valid problem as an entry, known from now on; or why it is refused (ALGORITHM.md 4.2).
+    def admit(self, task: Task, identity: Identity | Grade, step: int, references: Sequence[Task]) -> Task | Grade:
+        """Return a valid task as accepted, known from now on; or why it is rejected.
 
-        -0.5 for what the proposer could see: a program that ignores its input, a copy of a reference in its prompt.
-        0 for what it could not. A held-out program leaves the batch. Of equals, the first one asked is accepted.
+        A held-out family leaves the batch. FAILED is only what the proposer could see: a copy of a reference in its
+        prompt. NEUTRAL is what it could not. Of equals, the first one asked is accepted.
         """
-        kind = problem.kind
-        if facts.lost:
-            return Grade(Status.MASKED, reason=Verdict.INFRASTRUCTURE.value)
-        if facts.normal in self._held_out:
+        if isinstance(identity, Grade):
+            return identity
+        if identity.family in self._held_out:
             return Grade(Status.MASKED, reason="held_out")
-        if not facts.reads:
-            return Grade(Status.FAILED, reason="ignores_input")
-        for shown in references:
-            if shown.key == facts.key:
-                return Grade(Status.FAILED, reason="copy", detail=f"of entry {shown.id}")
-        if facts.constant:
-            return Grade(Status.NEUTRAL, reason="constant")
-        if int(facts.key, 16) in self._keys[kind]:
+        for reference in references:
+            if identity.exact and reference.exact == identity.exact:
+                return Grade(Status.FAILED, reason="copy", detail=f"of task {reference.id}")
+        if identity.exact in self._exact[task.kind]:
             return Grade(Status.NEUTRAL, reason="duplicate")
-        if self._crowded(kind, facts.normal, facts.behaviour):
+        if self._crowded(task.kind, identity):
             return Grade(Status.NEUTRAL, reason="crowded")
-        shown_ids = tuple(reference.id for reference in references)
-        entry = Entry(self._last + 1, problem, step, shown_ids, facts.normal, facts.key, facts.behaviour)
-        self._note(entry)
-        return entry
+        accepted = replace(
+            task,
+            id=self._last + 1,
+            step=step,
+            references=tuple(reference.id for reference in references),
+            exact=identity.exact,
+            family=identity.family,
+            behaviour=identity.behaviour,
+        )
+        self._note(accepted)
+        return accepted
 
-    def _crowded(self, kind: Kind, normal: str, behaviour: str) -> bool:
-        """By behaviour, and by program too: there is no end of types on which `len` is another function."""
-        cells, most = self._cells[kind], self._cfg.buffer.per_behaviour
-        return cells[int(normal, 16)] >= most or cells[int(behaviour, 16)] >= most
+    def _crowded(self, kind: str, identity: Identity | Task) -> bool:
+        """Return whether as many of its family, or of its behaviour, are stored as may be.
 
-    def _note(self, entry: Entry) -> None:
-        kind = entry.problem.kind
-        self._last = entry.id
-        self._keys[kind].add(int(entry.key, 16))
-        self._cells[kind].update({int(entry.normal, 16), int(entry.behaviour, 16)})
+        By family too: there is no end of types on which Python's `len` behaves differently.
+        """
+        most = self._cfg.buffer.per_behaviour
+        return self._families[kind][identity.family] >= most or self._behaviours[kind][identity.behaviour] >= most
+
+    def _note(self, task: Task) -> None:
+        self._last = task.id
+        # What is empty is not known, and alike to nothing.
+        self._exact[task.kind].update({task.exact} - {""})
+        self._families[task.kind].update({task.family} - {""})
+        self._behaviours[task.kind].update({task.behaviour} - {""})
 
     # --- what is at hand ------------------------------------------------------------------------------------
 
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Put admitted entries, with their trials, where references and practice are drawn from."""
-        for entry in entries:
-            kind = entry.problem.kind
-            self._kept[kind].append(entry)
-            if _teaches(entry):
-                self._learnable[kind].append(entry)
+    def add(self, tasks: Iterable[Task]) -> None:
+        """Put accepted tasks, with their outcomes, where references and practice are drawn from."""
+        for task in tasks:
+            self._kept[task.kind].append(task)
+            if _teaches(task):
+                self._learnable[task.kind].append(task)
 
-    def references(self, kind: Kind, key: Key) -> tuple[Entry, ...]:
-        """What a proposer of this kind is shown: up to K entries without repetition, or one program."""
-        alone = kind in ONE_PROGRAM
-        if not alone and not self._cfg.propose.references:
+    def references(self, kind: str, key: Key) -> tuple[Task, ...]:
+        """Return what a proposer of this kind is shown: tasks of its sources, without repetition."""
+        fixed = self._types[kind].max_references
+        count = self._cfg.propose.references if fixed is None else fixed
+        if not count:
             return ()
-        pools = [self._shown[source] for source in SOURCES[kind]]
+        sources = [source for source in self._types[kind].sources if source in self._kept]
+        pools = [self._shown[source] for source in sources]
         if not any(map(len, pools)):
-            pools = [self._kept[source] for source in SOURCES[kind]]
+            pools = [self._kept[source] for source in sources]
         starts = [len(pool) // 2 if self._cfg.propose.choice == "recent" else 0 for pool in pools]
         sizes = [len(pool) - start for pool, start in zip(pools, starts, strict=True)]
-        drawn: list[Entry] = []
-        for place in key.choose(sum(sizes), _LOOK if alone else self._cfg.propose.references):
+        drawn: list[Task] = []
+        for index in key.choose(sum(sizes), count if fixed is None else max(count, _CANDIDATES)):
             for pool, start, size in zip(pools, starts, sizes, strict=True):
-                if place < size:
-                    drawn.append(pool[start + place])
+                if index < size:
+                    drawn.append(pool[start + index])
                     break
-                place -= size
-        if alone:
-            free = [entry for entry in drawn if not self._crowded(kind, entry.normal, entry.behaviour)]
-            drawn = (free or drawn)[:1]
-        return tuple(drawn) or (ZERO,)
+                index -= size
+        if fixed is not None:
+            free = [task for task in drawn if not self._crowded(kind, task)]
+            drawn = (free or drawn)[:count]
+        return tuple(drawn) or self._seeded(kind, count, key)
 
-    def practises(self, entry: Entry) -> bool:
-        """Whether a task, with its trials, is one of those that practice is on."""
-        return self._practised is self._kept or _teaches(entry)
+    def _seeded(self, kind: str, count: int, key: Key) -> tuple[Task, ...]:
+        """Return up to `count` seeds of its sources."""
+        seeds = [seed for seed in self._seeds if seed.kind in self._types[kind].sources]
+        return tuple(seeds[index] for index in key.choose(len(seeds), count))
 
-    def practice(self, kind: Kind, count: int, but: Set[int], key: Key) -> list[Entry]:
-        """Up to `count` entries of a kind to practise on, uniform without repetition, none with an id in `but`."""
+    def practises(self, task: Task) -> bool:
+        """Return whether a task, with its outcome, is one of those that practice is on."""
+        return self._practised is self._kept or _teaches(task)
+
+    def practice(self, kind: str, count: int, but: Set[int], key: Key) -> list[Task]:
+        """Return up to `count` tasks of a kind to practise on, uniform without repetition, none with an id in `but`."""
         pool = self._practised[kind]
-        drawn = [pool[place] for place in key.choose(len(pool), max(count, 0) + len(but))]
-        return [entry for entry in drawn if entry.id not in but][: max(count, 0)]
+        drawn = [pool[index] for index in key.choose(len(pool), max(count, 0) + len(but))]
+        return [task for task in drawn if task.id not in but][: max(count, 0)]
 
 
-def _teaches(entry: Entry) -> bool:
-    """Solved by some trials and not by all; or a seed, which nobody tries. Not a task of which all trials were void."""
-    return 0 < entry.successes < entry.trials or (entry.step <= 0 and not entry.trials)
+def _teaches(task: Task) -> bool:
+    """Learnable; or accepted in seeding, where nothing is tried. Not a task of which all rollouts were masked."""
+    return task.learnable or (task.step <= 0 and not task.trials)
 
 
-def held_out(paths: Iterable[str]) -> frozenset[str]:
-    """Digests of the programs in JSONL files, which `Buffer` never accepts. Raises UserError as `held_out_forms`."""
-    return frozenset(digest(form) for path in paths for form in held_out_forms(Path(path)))
+def _known(seed: Task, task_types: Mapping[str, TaskType], cfg: Config) -> Task:
+    """Return a seed with id 0 and, if its domain has not said it, what makes it alike to others: so that copies of it
+    are seen. Where only a probe could say it, it stays unknown, as nothing runs here."""
+    seed = replace(seed, id=0)
+    task_type = task_types.get(seed.kind)
+    if seed.exact or task_type is None or task_type.probe(seed, Key(cfg.seed).at("probe", seed.kind)) is not None:
+        return seed
+    identity = task_type.identity(seed, None)
+    if isinstance(identity, Grade):
+        return seed
+    return replace(seed, exact=identity.exact, family=identity.family, behaviour=identity.behaviour)
 
 
-def held_out_forms(path: Path) -> Iterator[str]:
-    """Normal forms of the programs in a JSONL file: each row has a `program` or `code`, with a function `f` or others,
-    each of which then counts as `f`. Raises UserError with the file and line of what cannot be read."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # other ends of lines may stand in a JSON string
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the held-out programs of {str(path)!r}: {error}") from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            program = row.get("program") or row["code"]
-            names = functions(program)
-            if not names:
-                raise ValueError("no function, so that nothing would be held out")
-            for name in [ENTRY] if ENTRY in names else names:  # any of them may be what an evaluation calls
-                yield normal_form(program, called=name)
-        except (ValueError, LookupError, AttributeError, TypeError, Unreadable):
-            raise UserError(
-                f"{path}:{number}: not a JSON object with a Python function under `program` or `code`: mend the row"
-            ) from None
+def held_out(domain: Domain, paths: Iterable[str]) -> frozenset[str]:
+    """Return the families that these JSONL files, and the domain's suites, bar from every buffer.
+
+    Raises UserError with the file and line of what cannot be read.
+    """
+    families = {task.family for tasks in domain.suites().values() for task in tasks}
+    for path in paths:
+        for where, row in read_rows(Path(path), "held-out tasks"):
+            try:
+                families.update(domain.held_out(row))
+            except UserError as error:
+                raise UserError(f"{where}: {error}") from None
+    return frozenset(families - {""})

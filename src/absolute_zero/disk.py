@@ -1,40 +1,66 @@
-"""Files that are whole or not there, folders that one process works in, and one line for what the system refuses.
+"""Files that are whole or not there, folders that one process works in, JSONL row by row, one line for a failure.
 
-Promises: what `write` replaced and `sync` brought to the disk survives a loss of power. Standard library. Floor 1.
+Promises: what `write` replaced and `sync` brought to the disk survives a loss of power; what cannot be read is a
+UserError, with the line of a row. Standard library. Floor 0.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Generator
+import sqlite3
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 from absolute_zero.types import UserError
 
 LOCK: Final = "lock"
 
+_REMEDIES: Final = {
+    sqlite3.SQLITE_BUSY: "another process is writing to it: wait for that run to end, or use another run folder",
+    sqlite3.SQLITE_PROTOCOL: "its locks do not work: put the run folder on a local disk",
+    sqlite3.SQLITE_FULL: "no space is left: free some on that disk, then resume the run",
+    sqlite3.SQLITE_IOERR: "reading or writing failed: look at the disk, its free space and your quota, then resume",
+    sqlite3.SQLITE_READONLY: "it or its folder is read-only: change its rights, or copy the run to a folder of yours",
+    sqlite3.SQLITE_PERM: "access is denied: use a run folder that is yours",
+    sqlite3.SQLITE_AUTH: "access is denied: use a run folder that is yours",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: see its folder's rights, or copy the run to a folder of yours",
+    sqlite3.SQLITE_CORRUPT: "it is damaged: put a copy in its place, or start a new run",
+    sqlite3.SQLITE_NOTADB: "it is no database, or damaged: put a copy in its place, or use another run folder",
+}
+"""What the user can do about each failure of SQLite that is not ours."""
+
 
 @contextmanager
-def explained(place: Path, otherwise: str = "choose another folder") -> Generator[None]:
-    """What the system refuses, as one line: make room, or do `otherwise`."""
+def explain_failures(path: Path, otherwise: str = "choose another folder", *, failed: str = "") -> Generator[None]:
+    """Turn what the system refuses into a UserError of one line: the path, what failed, why, and the remedy.
+
+    The remedy for an OSError is to make room, or to do `otherwise`; for an error of SQLite it depends on the error. An
+    error of SQLite that is our own fault passes as it is.
+    """
+    about = f"{path}: {failed}" if failed else str(path)
     try:
         yield
     except OSError as error:
-        raise UserError(f"{place}: {error.strerror or error}: make room, or {otherwise}") from error
+        raise UserError(f"{about}: {error.strerror or error}: make room, or {otherwise}") from error
+    except sqlite3.Error as error:
+        remedy = _REMEDIES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)  # the low byte is the family
+        if remedy is None:
+            raise
+        raise UserError(f"{about}: {remedy} ({error})") from error
 
 
 @contextmanager
 def locked(folder: Path) -> Generator[None]:
-    """Hold the folder's lock; the system lets go of it when this process ends, however it ends."""
+    """Hold the folder's lock; the system lets go of it when this process ends, however it ends. Raises UserError."""
     try:
         import fcntl
     except ImportError:  # Windows: the store still refuses a second writer
         yield
         return
     with ExitStack() as stack:
-        with explained(folder):
+        with explain_failures(folder):
             file = stack.enter_context((folder / LOCK).open("a"))
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,7 +88,7 @@ def write(path: Path, content: str | Callable[[BinaryIO], Any]) -> None:
 
 
 def sync(folder: Path) -> str:
-    """Bring every file below to the disk; gives their digest."""
+    """Bring every file below to the disk, and return their digest."""
     for path in [folder, *folder.rglob("*")]:
         if path.is_dir():
             sync_folder(path)
@@ -83,7 +109,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def digest_of(folder: Path) -> str:
-    """A checksum of all files below, with their names."""
+    """Return a checksum of all files below, with their names."""
     names = {path.relative_to(folder).as_posix(): _sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     return hashlib.sha256(json.dumps(names, sort_keys=True).encode()).hexdigest()
 
@@ -91,3 +117,27 @@ def digest_of(folder: Path) -> str:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_rows(path: Path, what: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield (file:line, object) of a JSONL file; blank lines are passed over.
+
+    Raises UserError for a file that cannot be read or has no object, which says `what` it should hold, and for a line
+    that is no object.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")  # other ends of lines may stand in a JSON string
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the {what} of {str(path)!r}: {error}") from None
+    if not any(map(str.strip, lines)):
+        raise UserError(f"{path} holds no {what}: give a JSON object a line")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row: object = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{path}:{number}: not JSON ({error}): mend the line") from None
+        if not isinstance(row, dict):
+            raise UserError(f"{path}:{number}: not a JSON object: mend the line")
+        yield f"{path}:{number}", cast("Mapping[str, Any]", row)

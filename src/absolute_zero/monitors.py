@@ -1,87 +1,101 @@
-"""What a step shows of itself, in numbers (paper section 4.3; ALGORITHM.md section 7).
+"""What a step shows of itself, in numbers (paper section 4.3).
 
-Promises: pure functions of a `Step`, each value a finite float under a name `what/role or kind/more`; a name is
-there only if there was something to measure. Work grows with the step, never with the history. Floor 2.
+Promises: `measure` is a pure function of a `Step`, each value a finite float under a name `what/role or kind/more`; a
+name is there only if there was something to measure. Its work grows with the step, never with the history. `complaint`
+reads the store of a run whose seeding came to nothing, and writes nothing. Floor 2.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from absolute_zero.store import Store
-from absolute_zero.types import Entry, Grade, Kind, Status, Step
-from absolute_zero.values import read
+from absolute_zero.types import Grade, Status, Step
+
+REMEDIES: Final = {
+    "prompt_too_long": "raise sampling.max_prompt_tokens, as most prompts for a proposal are longer than that",
+    "truncated": "raise sampling.max_tokens, as most responses end at that limit",
+}
+"""What to do about a short seeding, by its commonest reason."""
+REMEDY: Final = "raise seeding.rounds, or use a model that can write such tasks"
+"""What to do about it for any other reason."""
 
 
 def measure(step: Step) -> dict[str, float]:
-    """Everything that is recorded of a step, by name."""
-    return {
-        **_funnel(step),
-        **_difficulty(step),
-        **_responses(step),
-        **{f"update/{k}": v for k, v in step.stats.items()},
-    }
+    """Return everything that is recorded of a step, by name. What the policy reports of its update stays as it is."""
+    return {**_proposals(step), **_difficulty(step), **_rollouts(step), **step.stats}
 
 
-def _funnel(step: Step) -> dict[str, float]:
-    """How many proposals came, were read, were valid, were accepted; and why the others were not."""
+def _proposals(step: Step) -> dict[str, float]:
+    """Count proposals: how many there were, were parsed, were valid, were accepted; and why the others were not."""
     counts: Counter[str] = Counter()
-    for ruling in step.rulings:
-        kind, made = ruling.draft.kind, ruling.made
-        counts[f"proposals/{kind}"] += 1
-        counts[f"read/{kind}"] += not isinstance(ruling.draft.read, Grade)
-        counts[f"valid/{kind}"] += ruling.valid
-        counts[f"accepted/{kind}"] += isinstance(made, Entry)
-        if isinstance(made, Grade):
-            counts[f"refused/{kind}/{made.reason}"] += 1
-    return {name: float(count) for name, count in counts.items()}
+    for validation in step.validations:
+        kind, result = validation.proposal.kind, validation.result
+        counts[f"proposals/total/{kind}"] += 1
+        counts[f"proposals/parsed/{kind}"] += not isinstance(validation.proposal.parsed, Grade)
+        counts[f"proposals/valid/{kind}"] += validation.valid
+        counts[f"proposals/accepted/{kind}"] += validation.task is not None
+        if isinstance(result, Grade):
+            counts[f"proposals/rejected/{kind}/{result.reason}"] += 1
+    return _floats(counts)
 
 
 def _difficulty(step: Step) -> dict[str, float]:
-    """How hard this step's new tasks were for its solver, by kind and by the type of the output."""
+    """Measure how hard this step's new tasks were for its solver, by kind and by the label of the task, if it has any.
+
+    Tasks without a graded difficulty rollout are left out.
+    """
     rates: defaultdict[str, list[float]] = defaultdict(list)
     counts: Counter[str] = Counter()
-    for entry in step.entries:
-        if not entry.trials:
+    for task in step.tasks:
+        if not task.trials:
             continue
-        kind, rate = entry.problem.kind, entry.successes / entry.trials
-        rates[f"solve_rate/new/{kind}"].append(rate)
-        rates[f"solve_rate/output/{kind}/{type(read(entry.problem.pairs[0][1])).__name__}"].append(rate)
-        counts[f"learnable/{kind}"] += 0 < entry.successes < entry.trials
-        counts[f"solved/{kind}/{entry.successes}of{entry.trials}"] += 1
-    return {**_means(rates), **{name: float(count) for name, count in counts.items()}}
+        rate = task.successes / task.trials
+        rates[f"difficulty/success_rate/{task.kind}"].append(rate)
+        if task.label:
+            rates[f"difficulty/success_rate/{task.kind}/{task.label}"].append(rate)
+        counts[f"difficulty/learnable/{task.kind}"] += task.learnable
+        counts[f"difficulty/histogram/{task.kind}/{task.successes}of{task.trials}"] += 1
+    return {**_means(rates), **_floats(counts)}
 
 
-def _responses(step: Step) -> dict[str, float]:
-    """Tokens, rewards, and how many were malformed, cut or void, by role and kind."""
+def _rollouts(step: Step) -> dict[str, float]:
+    """Count rollouts, and those that were masked, malformed or correct; average tokens and reward, by role and kind."""
     values: defaultdict[str, list[float]] = defaultdict(list)
     counts: Counter[str] = Counter()
     for rollout in step.rollouts:
-        who, status = f"{rollout.role}/{rollout.kind}", rollout.grade.status
-        counts[f"responses/{who}"] += 1
-        counts[f"void/{who}"] += status is Status.MASKED
-        counts[f"malformed/{who}"] += status is Status.MALFORMED
-        counts[f"right/{who}"] += rollout.grade.right
-        values[f"tokens/{who}"].append(len(rollout.completion.tokens))
+        role_and_kind, status = f"{rollout.role}/{rollout.kind}", rollout.grade.status
+        counts[f"rollouts/total/{role_and_kind}"] += 1
+        counts[f"rollouts/masked/{role_and_kind}"] += status is Status.MASKED
+        counts[f"rollouts/malformed/{role_and_kind}"] += status is Status.MALFORMED
+        counts[f"rollouts/correct/{role_and_kind}"] += rollout.grade.correct
+        values[f"response_tokens/mean/{role_and_kind}"].append(len(rollout.completion.tokens))
         if rollout.reward is not None:
-            values[f"reward/{who}"].append(rollout.reward)
-    return {**{name: float(count) for name, count in counts.items()}, **_means(values)}
+            values[f"reward/mean/{role_and_kind}"].append(rollout.reward)
+    return {**_floats(counts), **_means(values)}
+
+
+def _floats(counts: Mapping[str, int]) -> dict[str, float]:
+    return {name: float(count) for name, count in counts.items()}
 
 
 def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    return {name: sum(some) / len(some) for name, some in values.items()}
+    return {name: sum(series) / len(series) for name, series in values.items()}
 
 
-def complaint(short: Mapping[Kind, int], wanted: int, store: Store) -> str:
-    """One line on a model that could not fill its buffers: what is missing, why, two examples, what to do."""
-    missing = ", ".join(f"{size} of {wanted} {kind}" for kind, size in short.items())
+def complaint(short: Mapping[str, int], wanted: int, store: Store) -> str:
+    """Return one line on a model that could not fill its buffers: what is missing, why, two examples, what to do.
+
+    `short` has the number of tasks of each kind with fewer than `wanted`.
+    """
+    missing = " and ".join(f"{size} of {wanted} {kind}" for kind, size in short.items())
     counts: Counter[str] = Counter()
-    for _, refused in store.refusals():
-        counts[refused.reason] += refused.count
-    reasons = ", ".join(f"{reason} {count}" for reason, count in counts.most_common(6))
-    said = [kept.rollout for kept in store.rollouts(store.last_step() or 0)]
-    texts = [rollout.completion.text for rollout in said if not rollout.entry and rollout.completion.text]
+    for _, rejection in store.rejections():
+        counts[rejection.reason] += rejection.count
+    commonest = counts.most_common(6)
+    reasons = ", ".join(f"{reason} {count}" for reason, count in commonest) or "none"
+    rejected = [stored.rollout for stored in store.rollouts(store.last_step() or 0) if not stored.rollout.task]
+    texts = [rollout.completion.text for rollout in rejected if rollout.completion.text]
     examples = " and ".join(repr(text[-160:]) for text in texts[-2:]) or "none kept"
-    return (
-        f"seeding made {missing} tasks; refused: {reasons or 'none'}; last ones: {examples}:"
-        " raise seeding.rounds, or use a model that can write such tasks"
-    )
+    remedy = REMEDIES.get(commonest[0][0], REMEDY) if commonest else REMEDY
+    return f"seeding gave only {missing} tasks; rejected: {reasons}; the last responses: {examples}: {remedy}"

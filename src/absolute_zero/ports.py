@@ -1,45 +1,46 @@
-"""Three questions that the story asks the world: who speaks, what is true, what is a task.
+"""What the loop asks of the world: who speaks, what is true, what is a task, and which domain they belong to.
 
 `absolute_zero.selfplay` knows these and no implementation. Each is plain values in, plain values out: tensors stay
-behind Policy, processes behind Executor, prompts and the reading of answers behind Task. A new domain is a new set
-of tasks and an executor for their jobs. One contract suite per port (`tests/contracts`) holds for every
-implementation. Floor 0.
+behind Policy, processes behind Executor, and what is particular to a domain behind TaskType and Domain. A stranger
+writes a domain from `docs/domains.md`. One contract suite per port (`tests/contracts`) holds for every implementation.
+Floor 0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from absolute_zero.keys import Key
 from absolute_zero.types import (
     Completion,
     Grade,
-    Job,
-    Kind,
-    Outcome,
-    Problem,
+    Identity,
+    Prompt,
     Proposal,
+    Reward,
+    Role,
+    Rollout,
     Sample,
     Sampling,
-    Triplet,
-)  # fmt: skip
+    Task,
+)
 
 
 class Policy(Protocol):
-    """One model in both roles. Only text, token ids and floats cross this line."""
+    """One model in both roles. Only prompts, text, token ids and floats cross this line."""
 
     def sample(
-        self, prompts: Sequence[str], tries: int, sampling: Sampling, keys: Sequence[Key]
+        self, prompts: Sequence[Prompt], n: int, sampling: Sampling, keys: Sequence[Key]
     ) -> list[list[Completion]]:
-        """`tries` completions of each prompt: [prompt][try].
+        """Return `n` completions of each prompt: [prompt][rollout].
 
-        All noise of try t of prompt i is addressed by `chances[i].at(t)` and the token's position, so it does not
+        All noise of rollout t of prompt i is addressed by `keys[i].at(t)` and the token's position, so it does not
         depend on what else is asked in the call. A prompt too long for the model gives completions without tokens.
         """
         ...
 
     def update(self, samples: Sequence[Sample]) -> Mapping[str, float]:
-        """One optimisation step on these samples; gives what it measured. No samples: nothing changes."""
+        """Take one optimisation step on these samples; return what was measured. No samples: nothing changes."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -51,53 +52,183 @@ class Policy(Protocol):
         ...
 
 
-class Executor(Protocol):
-    """What decides what is true. Never raises for what foreign code does."""
+AnyJob = Any
+"""A domain's own kind of job, such as `types.Job`: hashable and comparable, as equal jobs of a call run once."""
 
-    def run(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """Outcomes in the order of the jobs, whatever they are run beside."""
+
+class Outcome(Protocol):
+    """What a job came to. All but these two is between the executor and the task types of its domain."""
+
+    @property
+    def ok(self) -> bool:
+        """Everything that was asked gave a value."""
+        ...
+
+    @property
+    def lost(self) -> bool:
+        """Our fault or the machine's: never a reward signal. No task type is asked about such an outcome."""
         ...
 
 
-class Task(Protocol):
+class Executor(Protocol):
+    """What decides what is true. Never raises for what foreign code does.
+
+    It may have an attribute `level`, a word for how well it isolates; `azr train` shows and records it.
+    """
+
+    def run(self, jobs: Sequence[AnyJob]) -> Sequence[Any]:
+        """Return the outcomes in the order of the jobs; none depends on what it is run beside."""
+        ...
+
+    def close(self) -> None:
+        """Let go of its processes. Closing twice is closing once."""
+        ...
+
+
+class TaskType(Protocol):
     """One kind of task: how it is asked for and posed, and what an answer to either means.
 
     Texts called `answer` are what stands between `<answer>` and `</answer>`; any string is taken. Nothing here runs
-    anything: what has to run comes back as a Job.
+    anything: what has to run comes back as a job. Outcomes are those of the domain's executor, and never lost ones.
     """
 
     @property
-    def kind(self) -> Kind: ...
-
-    def ask(self, references: Sequence[Triplet]) -> str:
-        """The prompt for a proposal."""
+    def kind(self) -> str:
+        """Its name: letters, digits, `_` and `-`."""
         ...
 
-    def read(self, references: Sequence[Triplet], answer: str) -> Proposal | Grade:
-        """A proposal to be run, or why it is none."""
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Kinds whose tasks its proposer is shown."""
         ...
 
-    def mint(self, proposal: Proposal, outcome: Outcome) -> Problem | Grade:
-        """The problem it makes, or why it is not valid."""
+    @property
+    def max_references(self) -> int | None:
+        """How many of them, or fewer while there are not so many; None: as `propose.references` says."""
         ...
 
-    def pose(self, problem: Problem) -> str:
-        """The prompt for a solution."""
+    def propose_prompt(self, references: Sequence[Task]) -> Prompt:
+        """Return the prompt for a proposal."""
         ...
 
-    def judge(self, problem: Problem, answer: str) -> Grade | Job:
-        """How the answer fared, or the job that decides it."""
+    def parse_proposal(self, references: Sequence[Task], answer: str) -> Proposal | Grade:
+        """Return the proposal with the job to run, or why it is none."""
         ...
 
-    def decide(self, problem: Problem, outcome: Outcome) -> Grade:
-        """What the outcome of that job means."""
+    def build_task(self, proposal: Proposal, outcome: Any) -> Task | Grade:
+        """Return the task (kind, payload, title, label) that a proposal makes once it ran, or why it is not valid."""
         ...
+
+    def probe(self, task: Task, key: Key) -> AnyJob | None:
+        """Return what to run to see how the task behaves; None: nothing to probe. `key` belongs to run and kind."""
+        ...
+
+    def identity(self, task: Task, outcome: Any | None) -> Identity | Grade:
+        """Return what makes the task alike to others, or why it is no task worth having.
+
+        `outcome` is that of its probe; None where there was none to run.
+        """
+        ...
+
+    def solve_prompt(self, task: Task) -> Prompt:
+        """Return the prompt for a solution."""
+        ...
+
+    def check(self, task: Task, answer: str) -> Grade | AnyJob:
+        """Return how the answer fared, or the job that decides it."""
+        ...
+
+    def check_result(self, task: Task, outcome: Any) -> Grade:
+        """Return what the outcome of that job means."""
+        ...
+
+    def show(self, task: Task) -> Sequence[tuple[str, str]]:
+        """Return (label, text) of its parts for people, the gold answer last, labelled "answer" if it is known."""
+        ...
+
+
+class Domain(Protocol):
+    """A set of task types, the executor that decides their truth, and what comes with them.
+
+    What an entry point of the group `absolute_zero.domains`, or a dotted name in the settings, gives. At import it
+    brings in the standard library and pydantic only. Only `name`, `task_types` and `open_executor` have to be there.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is called; its own section of the settings has this name."""
+        ...
+
+    @property
+    def settings(self) -> type[Any] | None:
+        """Its section of the settings, a subclass of `absolute_zero.config.Section` with defaults; None for none."""
+        ...
+
+    @property
+    def templates(self) -> str:
+        """Its own set of templates, taken unless the settings name another; empty for none."""
+        ...
+
+    def task_types(self, cfg: Any) -> Sequence[TaskType]:
+        """Return all its task types under these settings, in their own order. Reads no file yet."""
+        ...
+
+    def open_executor(self, cfg: Any) -> Executor:
+        """Return the running executor. Raises UserError for what this machine cannot keep."""
+        ...
+
+    def seeds(self) -> Sequence[Task]:
+        """Return what a proposer is shown while nothing has been accepted; it may be empty."""
+        ...
+
+    def suites(self) -> Mapping[str, Sequence[Task]]:
+        """Return held-out tasks by name of the suite, the main one first; it may be empty.
+
+        They have `family` set if they must never be accepted in training, and `group` if some stand or fall together.
+        """
+        ...
+
+    def worked_examples(self, kind: str, role: Role) -> Sequence[tuple[Prompt, str]]:
+        """Return prompts with a response each, in strict form, for few-shot prompts; it may be empty."""
+        ...
+
+    def read_row(self, row: Mapping[str, Any]) -> Sequence[Task | Proposal]:
+        """Return the tasks in one object of a JSONL file; a proposal where only running gives the answer.
+
+        Raises UserError with the reason.
+        """
+        ...
+
+    def held_out(self, row: Mapping[str, Any]) -> Sequence[str]:
+        """Return the families (`Identity.family`) that one object of a held-out file bars from training.
+
+        Raises UserError with the reason.
+        """
+        ...
+
+
+State = Mapping[str, Any]
+"""What an estimator remembers: plain data, as JSON has it."""
+Estimator = Callable[[State, Sequence[Reward]], tuple[State, Sequence[float]]]
+"""A pure function of what it remembers (empty at first) and the rewards of a step, those that are trained on, to what
+it remembers next and the advantage of each reward. With an attribute `per_prompt = True` it compares the rollouts of a
+prompt, and gets no reward whose prompt has no other."""
+RewardTerm = Callable[[Rollout, Task, int], float]
+"""A function of a rollout that passed, the task it solved or became, and the number of the step."""
 
 
 class Components(NamedTuple):
-    """All that the story asks."""
+    """All that the loop asks of the world."""
 
     policy: Policy
     executor: Executor
-    tasks: Mapping[Kind, Task]
+    task_types: Mapping[str, TaskType]
     """In the order in which kinds are asked for; a kind that is not here is not played."""
+    seeds: Sequence[Task] = ()
+    """Shown to proposers while nothing has been accepted."""
+    estimators: Mapping[str, Estimator] = {}
+    """Plug-ins by name, beside those of `absolute_zero.advantages`."""
+    reward_terms: Sequence[tuple[RewardTerm, float]] = ()
+    """Terms with their weights, added to the reward of responses that pass."""
+    scales: Mapping[Role, Any] | None = None
+    """What each status earns, where that is a plug-in's table; None: the settings' own (`absolute_zero.rewards`)."""

@@ -1,19 +1,19 @@
 """Rewards: what one response is worth (paper section 3.1, equations 4 to 6).
 
-Promises: pure functions of counts and standings, the same floats for the same facts, every number of the
-paper a named constant, every variant a row of a table. Says nothing of how a standing came about, keeps no
+Promises: pure functions of counts and statuses, the same floats for the same facts, every number of the
+paper a named constant, every variant a row of a table. Says nothing of how a status came about, keeps no
 state, and compares nothing with other responses: baselines are `absolute_zero.advantages`.
 
-Written `composite(standing, score, SCALES[preset][role])`, where the score is the role's own reward:
+Written `composite(status, score, SCALES[preset][role])`, where the score is the role's own reward:
 `learnability` for a proposal, `accuracy` or `coverage` for a solution.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Literal, assert_never, cast
 
-from absolute_zero.types import Role, Status
+from absolute_zero.types import Role, Status, UserError
 
 RIGHT = 1.0
 """Accuracy of a right answer (paper eq. 5)."""
@@ -24,7 +24,7 @@ NOT_PASSING = -0.5
 FORMAT_ERROR = -1.0
 """The format is broken (paper eq. 6)."""
 UNFORESEEABLE = 0.0
-"""A valid proposal that was refused for what the proposer could not see. Ours: the paper has no such gate."""
+"""A valid proposal that was rejected for what the proposer could not see. Ours: the paper has no such check."""
 
 Form = Literal["paper", "variance", "keep_unsolved"]
 Preset = Literal["paper", "reference"]
@@ -54,10 +54,10 @@ From counts and not from s, so that each is rounded once: 9 of 10 gives 0.1, whe
 
 
 def learnability(successes: int, trials: int, form: Form = "paper") -> float:
-    """What a valid task is worth to its proposer, in [0, 1] (paper eq. 4).
+    """Return what a valid task is worth to its proposer, in [0, 1] (paper eq. 4).
 
-    `successes` of `trials` answers by the current solver were well formed and right. Trials that the machine
-    failed are in neither count; a task without any trial left has no learnability, and its standing is VOID.
+    `successes` of `trials` rollouts by the current solver were well formed and right. Rollouts that the machine
+    failed are in neither count; a task without any left has no learnability, and its status is MASKED.
     Raises ValueError for counts that cannot be, or an unknown form.
 
     >>> learnability(1, 8), learnability(8, 8), learnability(4, 8, "variance")
@@ -71,27 +71,27 @@ def learnability(successes: int, trials: int, form: Form = "paper") -> float:
 
 
 def accuracy(right: bool) -> float:
-    """What an answer is worth to its solver: 1 if right, else 0 (paper eq. 5)."""
+    """Return what an answer is worth to its solver: 1 if right, else 0 (paper eq. 5)."""
     return RIGHT if right else WRONG
 
 
-def coverage(given: int, hidden: int) -> float:
-    """Share of an induction task's hidden pairs that the program gives, in [0, 1]: accuracy by fraction.
+def coverage(right: int, hidden: int) -> float:
+    """Return the share of hidden pairs that a program gets right, in [0, 1]: accuracy by fraction.
 
     `hidden` counts every hidden pair: one on which the program raised or gave nothing is a pair not given. A
-    program that gives none has not passed (Standing.FAILED). Raises ValueError for counts that cannot be.
+    program that gives none has not passed (Status.FAILED). Raises ValueError for counts that cannot be.
 
     >>> coverage(4, 5)
     0.8
     """
-    if hidden < 1 or not 0 <= given <= hidden:
-        raise ValueError(f"{given} of {hidden} hidden pairs cannot be: count 0 <= given <= hidden >= 1")
-    return given / hidden
+    if hidden < 1 or not 0 <= right <= hidden:
+        raise ValueError(f"{right} of {hidden} hidden pairs cannot be: count 0 <= right <= hidden >= 1")
+    return right / hidden
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What each standing earns one role; a response that passed earns its score, unless that is zero."""
+    """What each status earns one role; a response that passed earns its score, unless that is zero."""
 
     zero: float = 0.0
     """Passed with a score of exactly 0: a valid task that nobody learns from."""
@@ -100,24 +100,41 @@ class Scale:
     neutral: float = UNFORESEEABLE
 
 
-PAPER = Scale()
-"""Both roles (paper eq. 6)."""
+BOTH = Scale()
+"""Of either role (paper eq. 6)."""
 
-SCALES: Mapping[Preset, Mapping[Role, Scale]] = {
-    "paper": {Role.PROPOSE: PAPER, Role.SOLVE: PAPER},
+Scales = Mapping[Role, Scale]
+"""What a response earns, by role."""
+
+SCALES: Mapping[str, Scales] = {
+    "paper": {Role.PROPOSE: BOTH, Role.SOLVE: BOTH},
     "reference": {
         # Its zero learnability counts as not passing, and whatever is no valid task as broken format.
         Role.PROPOSE: Scale(zero=NOT_PASSING, failed=FORMAT_ERROR),
-        Role.SOLVE: PAPER,
+        Role.SOLVE: BOTH,
     },
 }
-"""What a response earns by preset and role: the paper's text, or what its public code does instead."""
+"""The table of scales: the paper's text, or what its public code does instead. A plug-in of the group `rewards` that is
+a mapping like these is another one."""
+PAPER, REFERENCE = SCALES["paper"], SCALES["reference"]
 
 
-def composite(status: Status, score: float, scale: Scale = PAPER) -> float | None:
-    """The reward of one response, of either role (paper eq. 6); None if it leaves the batch.
+def check_scales(scales: Scales, name: str) -> None:
+    """Raise UserError, naming the table, unless it has a scale for each role, with a finite number for each status."""
+    if not isinstance(cast("object", scales), Mapping):
+        raise UserError(f"reward.scale = {name!r} is no table of scales: give a rewards.Scale for each role")
+    for role in Role:
+        worth = [getattr(scales.get(role), status, None) for status in ("zero", "failed", "malformed", "neutral")]
+        if not all(isinstance(number, int | float) and math.isfinite(number) for number in worth):
+            raise UserError(
+                f"reward.scale = {name!r} has no whole scale for {role}: give a rewards.Scale for each role"
+            )
 
-    `score` counts only where the standing is PASSED. Raises ValueError if it then is no finite number.
+
+def composite(status: Status, score: float, scale: Scale = BOTH) -> float | None:
+    """Return the reward of one response, of either role (paper eq. 6); None if it leaves the batch.
+
+    `score` counts only where the status is PASSED. Raises ValueError if it then is no finite number.
 
     >>> composite(Status.PASSED, 0.875), composite(Status.MALFORMED, 0.875), composite(Status.MASKED, 0.875)
     (0.875, -1.0, None)

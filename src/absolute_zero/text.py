@@ -2,14 +2,14 @@
 
 Promises: every reading function takes any string and gives a value or a `Refusal` with one of `Reason`, never an
 exception, in time linear in the text's length. What the `render_` functions write reads back as it was, character
-by character: any program, any message, any input that is an argument list. Cut short anywhere, it is refused.
+by character: any program, any message, any input that is an argument list. Truncated anywhere, it is refused.
 
 The rule for both: lenient with the frame, where it can mean only one thing (prose, order of blocks, longer or
 indented fences, CRLF), strict with what is paid for (the tags; the label of a part; a closed end), and the content
 of a block is never mended, but for a call `f(1, 2)` given as an input. Where there are two readings there is none.
 
 Does not promise: that a program compiles or a literal reads; that is for whoever uses the part. Whether a response
-was cut at the length limit is known from its completion, not from its text. Floor 1, standard library.
+was truncated is known from its completion, not from its text. Floor 1, standard library.
 """
 
 import re
@@ -69,7 +69,7 @@ class Answer:
 
 
 def thought_and_answer(text: str, opened: bool) -> Answer | Refusal:
-    """The two parts of a response, `<think>...</think><answer>...</answer>` with only whitespace outside.
+    """Return the two parts of a response, `<think>...</think><answer>...</answer>` with only whitespace outside.
 
     `opened`: the prompt ends with `<think>`, so the response starts inside the thought (one that opens it again has
     the tag in its thought). The thought ends at the first `</think>`, where a reader of the stream would end it; it
@@ -103,9 +103,9 @@ def thought_and_answer(text: str, opened: bool) -> Answer | Refusal:
 
 
 def fenced(answer: str, label: str) -> str | Refusal:
-    """The part of an answer that is under a label: the content of its last block.
+    """Return the part of an answer that is under a label: the content of its last block.
 
-    The last, because a model that writes a part again has changed its mind; and only one, so that several tries do
+    The last, because a model that writes a part again has changed its mind; and only one, so that several attempts do
     not count as one answer. If that last one has no end, it is refused: an earlier one is what the model gave up.
     A block without a label stands for any part if it is the only block, as there is nothing to mistake it for; a
     block with another label says that it is something else. An answer without blocks is an input or an output if
@@ -119,6 +119,16 @@ def fenced(answer: str, label: str) -> str | Refusal:
         return _last(blocks, "", detail=label)
     bare = _bare(answer, label)  # never an answer with blocks: it has more lines, or is a fence
     return _last(blocks, label) if bare is None else bare
+
+
+def blocks(answer: str, label: str) -> list[str] | Refusal:
+    """Return the contents of all blocks under a label, in their order; refused if one of them has no end.
+
+    >>> blocks("```a\\n1\\n```\\n```b\\n2\\n```\\n```a\\n3\\n```", "a")
+    ['1', '3']
+    """
+    parts = [block for block in _split(answer)[0] if block.label == label]
+    return [part.text for part in parts] if all(part.closed for part in parts) else Refusal(Reason.OPEN_BLOCK, label)
 
 
 # --- fences -------------------------------------------------------------------------------------------------
@@ -150,7 +160,7 @@ class _Fence:
         return self.mark == "~" or "`" not in self.info
 
     def ends(self, opening: "_Fence") -> bool:
-        """Whether this is a fence to the block that another opened, and not a line of its content."""
+        """Return whether this is a fence to the block that another opened, and not a line of its content."""
         same = self.mark == opening.mark and self.length >= opening.length
         return same and self.column <= opening.column + _MARGIN
 
@@ -177,7 +187,7 @@ def _fence(line: str) -> _Fence | None:
 
 
 def _block(opening: _Fence, lines: list[str], closed: bool) -> _Block:
-    """A block of these lines, freed of the indentation that its fence has."""
+    """Return a block of these lines, freed of the indentation that its fence has."""
     if opening.newline:
         lines = [line.removesuffix(opening.newline) for line in lines]
     if opening.indent:
@@ -186,7 +196,7 @@ def _block(opening: _Fence, lines: list[str], closed: bool) -> _Block:
 
 
 def _split(answer: str) -> tuple[list[_Block], list[str]]:
-    """The blocks of an answer in their order, and its lines that are content of no closed one.
+    """Return the blocks of an answer in their order, and its lines that are content of no closed one.
 
     As in CommonMark, with two more ends to a block. A fence with one of our labels begins a part, so the block
     before it was left open, or was a wrapper around the parts. A closing fence may have a tag right after it."""
@@ -218,15 +228,18 @@ def _split(answer: str) -> tuple[list[_Block], list[str]]:
 
 
 def _last(blocks: list[_Block], label: str, detail: str = "") -> str | Refusal:
-    found = [block for block in blocks if block.label == label]
-    if not found:
+    parts = [block for block in blocks if block.label == label]
+    if not parts:
         return Refusal(Reason.NO_BLOCK, detail or label)
-    return found[-1].text if found[-1].closed else Refusal(Reason.OPEN_BLOCK, detail or label)
+    return parts[-1].text if parts[-1].closed else Refusal(Reason.OPEN_BLOCK, detail or label)
 
 
 def _bare(answer: str, label: str) -> str | None:
-    """An answer that is nothing but one literal, or one argument list that is not empty. On one line, because the
-    literals of two lines may read as one (two strings do), and without a comment, which may hold a second answer."""
+    """Return an answer that is nothing but one literal, or one argument list that is not empty; None for any other.
+
+    On one line, because the literals of two lines may read as one (two strings do), and without a comment, which may
+    hold a second answer.
+    """
     text = answer.strip()
     if label not in (INPUT, OUTPUT) or "\n" in text or "\r" in text:
         return None
@@ -237,16 +250,16 @@ def _bare(answer: str, label: str) -> str | None:
 
 
 def _reads(text: str, label: str) -> bool:
-    """Whether it is a literal, or an argument list that is not empty."""
+    """Return whether it is a literal, or an argument list that is not empty."""
     try:
-        found = (read(text),) if label == OUTPUT else read_arguments(text)
+        parts = (read(text),) if label == OUTPUT else read_arguments(text)
     except Unreadable:
         return False
-    return label == OUTPUT or any(found)
+    return label == OUTPUT or any(parts)
 
 
 def _arguments(text: str) -> str:
-    """The argument list in a call `f(...)`, and any other text as it is: no literal begins with `f(`."""
+    """Return the argument list in a call `f(...)`, and any other text as it is: no literal begins with `f(`."""
     call = text.strip()
     if not call.startswith("f(") or not call.endswith(")"):
         return text
@@ -258,7 +271,7 @@ def _arguments(text: str) -> str:
 
 
 def read_output(answer: str) -> str | Refusal:
-    """The text of an output, from an answer to a deduction task.
+    """Return the text of an output, from an answer to a deduction task.
 
     >>> read_output("~~~ Output\\n'a'\\n~~~")
     "'a'"
@@ -267,17 +280,17 @@ def read_output(answer: str) -> str | Refusal:
 
 
 def read_input(answer: str) -> str | Refusal:
-    """The text of an argument list, from an answer to an abduction task.
+    """Return the text of an argument list, from an answer to an abduction task.
 
     >>> read_input("f(1, x=2)")
     '1, x=2'
     """
-    found = fenced(answer, INPUT)
-    return found if isinstance(found, Refusal) else _arguments(found)
+    argument = fenced(answer, INPUT)
+    return argument if isinstance(argument, Refusal) else _arguments(argument)
 
 
 def read_program(answer: str) -> str | Refusal:
-    """The text of a program, from an answer to an induction task.
+    """Return the text of a program, from an answer to an induction task.
 
     >>> read_program("```py\\ndef f(x):\\n    return x\\n```")
     'def f(x):\\n    return x'
@@ -286,8 +299,8 @@ def read_program(answer: str) -> str | Refusal:
 
 
 def read_program_and_input(answer: str) -> tuple[str, str] | Refusal:
-    """A program and the text of an argument list: a proposal of a deduction or abduction task. Both blocks need
-    their label.
+    """Return a program and the text of an argument list: a proposal of deduction or abduction. Both blocks need their
+    label.
 
     >>> read_program_and_input("```python\\ndef f(x):\\n    return x\\n```\\n```input\\n1\\n```")
     ('def f(x):\\n    return x', '1')
@@ -300,7 +313,7 @@ def read_program_and_input(answer: str) -> tuple[str, str] | Refusal:
 
 
 def read_inputs_and_message(answer: str, count: int) -> tuple[tuple[str, ...], str] | Refusal:
-    """The texts of `count` argument lists, one from each input block, and a message: a proposal of an induction task.
+    """Return the texts of `count` argument lists, one from each input block, and a message: a proposal of induction.
 
     Exactly as many as were asked for: which of eleven are the ten is nothing to guess, and neither are the missing.
 
@@ -321,7 +334,9 @@ def read_inputs_and_message(answer: str, count: int) -> tuple[tuple[str, ...], s
 
 
 def render_response(thought: str, answer: str, opened: bool) -> str:
-    """A response that `thought_and_answer` takes apart again; `answer` is what the functions below write.
+    """Return a response that `thought_and_answer` takes apart again; `answer` is what the functions below write.
+
+    Raises ValueError for a thought that holds its own end.
 
     >>> render_response("Easy.", "2", opened=True)
     'Easy.</think><answer>2</answer>'
@@ -332,42 +347,42 @@ def render_response(thought: str, answer: str, opened: bool) -> str:
 
 
 def render_output(output: str) -> str:
-    """An answer that `read_output` takes apart again.
+    """Return an answer that `read_output` takes apart again.
 
     >>> print(render_output("[1, 2]"))
     ```output
     [1, 2]
     ```
     """
-    return _render(OUTPUT, output)
+    return render_block(OUTPUT, output)
 
 
 def render_input(argument: str) -> str:
-    """An answer that `read_input` takes apart again."""
-    return _render(INPUT, argument)
+    """Return an answer that `read_input` takes apart again."""
+    return render_block(INPUT, argument)
 
 
 def render_program(program: str) -> str:
-    """An answer that `read_program` takes apart again."""
-    return _render(PROGRAM, program)
+    """Return an answer that `read_program` takes apart again."""
+    return render_block(PROGRAM, program)
 
 
 def render_message(message: str) -> str:
-    """A message as it is shown to a solver."""
-    return _render(MESSAGE, message)
+    """Return a message as it is shown to a solver."""
+    return render_block(MESSAGE, message)
 
 
 def render_program_and_input(program: str, argument: str) -> str:
-    """An answer that `read_program_and_input` takes apart again."""
-    return f"{_render(PROGRAM, program)}\n{_render(INPUT, argument)}"
+    """Return an answer that `read_program_and_input` takes apart again."""
+    return f"{render_block(PROGRAM, program)}\n{render_block(INPUT, argument)}"
 
 
 def render_inputs_and_message(inputs: Sequence[str], message: str) -> str:
-    """An answer that `read_inputs_and_message` takes apart again."""
-    return "\n".join([*[_render(INPUT, argument) for argument in inputs], _render(MESSAGE, message)])
+    """Return an answer that `read_inputs_and_message` takes apart again."""
+    return "\n".join([*[render_block(INPUT, argument) for argument in inputs], render_block(MESSAGE, message)])
 
 
-def _render(label: str, text: str) -> str:
-    """A block whose fence is longer than any run of backticks inside, so that no line of it can end it."""
+def render_block(label: str, text: str) -> str:
+    """Return a block whose fence is longer than any run of backticks inside, so that no line of it can end it."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence}{label}\n{text}\n{fence}"

@@ -1,15 +1,15 @@
 """The words of the project: plain frozen values that cross every wall.
 
-In the order of a run: running foreign code; tasks; what a model said; how it fared; what became of a step.
-Standard library only, imports nothing of ours, and holds no behaviour: whoever can read this page can
-read every signature. Failures that are data are values here (`Verdict`, `Refusal`); only faults of the
-caller or of the machine are exceptions (`AbsoluteZeroError` and below), and their text is one line that
-says what to do.
+In the order of a run: running foreign code; tasks; what a model said; how it fared; what became of a step. Standard
+library only, imports nothing of ours, and holds no behaviour: whoever can read this page can read every signature.
+Failures that are data are values here (`Verdict`, `Refusal`); only faults of the caller or of the machine are
+exceptions (`AbsoluteZeroError` and below), and their text is one line that says what to do.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 
 class Verdict(StrEnum):
@@ -24,7 +24,7 @@ class Verdict(StrEnum):
     UNSERIALISABLE = "unserialisable"
     """It returned something that is no plain value; `Result.detail` is the name of its type."""
     TOO_LARGE = "too_large"
-    """The value is over a bound (`Job.output_bytes`, depth, nodes, digits). Outputs are never cut."""
+    """The value is over a bound (`Job.output_bytes`, depth, nodes, digits). Outputs are never truncated."""
     MEMORY = "memory"
     """It ran out of `Job.memory_mb`."""
     TIMEOUT = "timeout"
@@ -97,13 +97,10 @@ class Outcome:
         """Every input gave a value."""
         return all(result.verdict is Verdict.VALUE for result in self.results)
 
-
-class Kind(StrEnum):
-    """Which part of a triplet is asked for (paper section 3.1). A value to carry, never a branch to take."""
-
-    DEDUCTION = "deduction"
-    ABDUCTION = "abduction"
-    INDUCTION = "induction"
+    @property
+    def lost(self) -> bool:
+        """The machine failed on some input: what the program does there is not known."""
+        return any(result.verdict is Verdict.INFRASTRUCTURE for result in self.results)
 
 
 class Role(StrEnum):
@@ -117,90 +114,118 @@ class Status(StrEnum):
     """How one response fared, for either role; what it is paid follows from this (`absolute_zero.rewards`)."""
 
     PASSED = "passed"
-    """Solver: right. Proposer: a valid task, accepted by the gate; it is paid by its learnability."""
+    """Solver: right. Proposer: a valid task, accepted as new; it is paid by its learnability."""
     FAILED = "failed"
-    """Well formed but not passing: a wrong answer, a proposal that is not valid, a refusal it could foresee."""
+    """Well formed but not passing: a wrong answer, a proposal that is not valid, a rejection it could foresee."""
     MALFORMED = "malformed"
-    """The format is broken, or the response was cut at the length limit."""
-    NEUTRAL = "unpaid"
-    """Proposer only: valid, and refused by the gate for what it could not see. Worth 0; trained on."""
-    MASKED = "void"
-    """Not to be judged (the machine failed, or a held-out program was hit): leaves the batch, counted."""
+    """The format is broken, or the response was truncated at the length limit."""
+    NEUTRAL = "neutral"
+    """Proposer only: valid, and rejected for what it could not see. Worth 0; trained on."""
+    MASKED = "masked"
+    """Not to be graded (the machine failed, or a held-out task was hit): leaves the batch, counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Triplet:
-    """A program, an input and its output, all text; `output` is canonical (`absolute_zero.values`).
+class Identity:
+    """What makes a task alike to others: digests, or any texts. Empty: unknown, and no cap.
 
-    >>> Triplet("def f(x):\\n    return x", "1", "1").output
-    '1'
+    >>> Identity(exact="9f0c").family
+    ''
     """
 
-    program: str
-    input: str
-    output: str
+    exact: str = ""
+    """Stored only once per kind."""
+    family: str = ""
+    """Stored only so often per kind (`buffer.per_behaviour`); a held-out family is never stored."""
+    behaviour: str = ""
+    """What it does on its probes: stored only so often per kind, like a family."""
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """A task to be solved: one pair for deduction and abduction, N pairs and a message for induction.
+class Task:
+    """A task and what is known of it: one row of the buffer and of the store.
 
-    >>> Problem(Kind.DEDUCTION, "def f(x):\\n    return x + 1", (("1", "2"),)).pairs[0]
-    ('1', '2')
+    >>> Task("deduction", payload="{}", trials=8, successes=3).learnable
+    True
     """
 
-    kind: Kind
-    program: str
-    pairs: tuple[tuple[str, str], ...]
-    """(input, output) texts. In induction the first half is shown and the second half is hidden."""
-    message: str = ""
+    kind: str
+    payload: str
+    """What only its task type reads and writes, such as JSON; kept as it is. `title` is one line for people."""
+    title: str = ""
+    label: str = ""
+    """A word by which success is counted apart, such as its output's type; empty: none. Not stored."""
+    group: str = ""
+    """In evaluation, tasks of one group are solved or not together; empty: a task of its own. Not stored."""
+    id: int = 0
+    """Counts the accepted tasks of a run from 1, in the order they were accepted; seeds have 0."""
+    step: int = 0
+    """Training steps count from 1; seeding rounds are the numbers up to 0."""
+    references: tuple[int, ...] = ()
+    """Ids of the tasks that its prompt showed; the next three are its `Identity`."""
+    exact: str = ""
+    family: str = ""
+    behaviour: str = ""
+    trials: int = 0
+    """Graded difficulty rollouts, and how many succeeded; 0 of 0 in seeding, which measures no difficulty."""
+    successes: int = 0
+
+    @property
+    def learnable(self) -> bool:
+        """Some of its difficulty rollouts succeeded, and some did not: what learnability pays for (paper eq. 4)."""
+        return 0 < self.successes < self.trials
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A parsed proposal: what has to run before it can become a problem."""
+    """A parsed proposal: what has to run before it can become a task.
 
-    kind: Kind
-    job: Job
-    message: str = ""
+    >>> Proposal("deduction", Job("def f(x):\\n    return x", ("1",), deterministic=True)).payload
+    ''
+    """
+
+    kind: str
+    job: Any
+    """A job for the domain's executor: hashable and comparable."""
+    payload: str = ""
+    """What its task type wants to remember beside the job."""
+
+
+# --- what a model is asked and says -------------------------------------------------------------------------
+
+
+class Message(NamedTuple):
+    """One turn of a chat: who speaks (system, user, assistant), and what."""
+
+    role: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """An accepted task with its provenance: one row of the buffer and of the store."""
+class Prompt:
+    """What a model is asked: a text, or chat messages.
 
-    id: int
-    """Counts the accepted tasks of a run from 1, in the order they were accepted."""
-    problem: Problem
-    step: int = 0
-    """Training steps count from 1; seeding rounds are the numbers up to 0."""
-    references: tuple[int, ...] = ()
-    """Ids of the entries that its prompt showed; 0 is the zero triplet."""
-    normal: str = ""
-    """Digest of the normalised program (`absolute_zero.novelty`)."""
-    key: str = ""
-    """Digest of normalised program and inputs: what may be stored only once per kind."""
-    behaviour: str = ""
-    """Digest of what the program does on its probes: what may be stored only so often per kind."""
-    trials: int = 0
-    """Judged tries when it was accepted, and how many succeeded; 0 of 0 in seeding, which tries nothing."""
-    successes: int = 0
+    >>> Prompt("What is 1 + 1?\\n<think>\\n", opens_thought=True).messages
+    ()
+    """
+
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+    """In place of `text`, for models with a chat template."""
+    opens_thought: bool = False
+    """It ends inside a thought: the response has only to close it."""
 
     @property
-    def triplet(self) -> Triplet:
-        """What a proposer is shown of it: the program with its first pair."""
-        return Triplet(self.problem.program, *self.problem.pairs[0])
-
-
-# --- what a model said --------------------------------------------------------------------------------------
+    def shown(self) -> str:
+        """The prompt as one text for people."""
+        return self.text or "\n\n".join(f"{message.role}: {message.content}" for message in self.messages)
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to draw completions."""
+    """How to draw completions; temperature 0 is greedy."""
 
     temperature: float = 1.0
-    """0 is greedy."""
     top_p: float = 1.0
     max_tokens: int = 512
     """Longest completion, in tokens."""
@@ -228,9 +253,9 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One completion to learn from: loss term = weight * advantage-weighted token terms (ALGORITHM section 3)."""
+    """One completion to learn from: loss term = weight * advantage-weighted token terms (paper section 3.3)."""
 
-    prompt: str
+    prompt: Prompt
     completion: Completion
     advantage: float
     weight: float = 1.0
@@ -249,14 +274,14 @@ class Grade:
 
     status: Status
     score: float = 0.0
-    """The role's own reward, in [0, 1]; counts only where the standing is PASSED."""
+    """The role's own reward, in [0, 1]; counts only where the status is PASSED."""
     reason: str = ""
     """One word from a fixed set, so that they can be counted; empty if it passed."""
     detail: str = ""
     """One line for a reader."""
 
     @property
-    def right(self) -> bool:
+    def correct(self) -> bool:
         """It passed with the full score: what counts as success of a solution."""
         return self.status is Status.PASSED and self.score >= 1.0
 
@@ -266,14 +291,13 @@ class Rollout:
     """One response, of either role, and what became of it."""
 
     role: Role
-    kind: Kind
+    kind: str
     item: int
-    """Which prompt of its role and kind in this step; the tries of one prompt share it."""
+    """Which prompt of its role and kind in this step; the rollouts of one prompt share it, counted by `attempt`."""
     attempt: int
-    """Which try of its prompt."""
-    entry: int
-    """Id of the entry it solved or became; 0 for a proposal that became none."""
-    prompt: str
+    task: int
+    """Id of the task it solved or became; 0 for a proposal that became none."""
+    prompt: Prompt
     completion: Completion
     grade: Grade
     reward: float | None = None
@@ -282,41 +306,67 @@ class Rollout:
     advantage: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """What one response earned: all that its advantage depends on.
+
+    >>> Reward(Role.SOLVE, "deduction", prompt=3, reward=-0.5, weight=0.125, tokens=40).reward
+    -0.5
+    """
+
+    role: Role
+    kind: str
+    prompt: int | str
+    """Which prompt was answered. Names it within its role and kind: others may use the same one."""
+    reward: float
+    weight: float = 1.0
+    """How much the sample counts, in the loss and in its baseline: 1 / rollouts of its prompt, times its role's."""
+    tokens: int = 1
+    """Length of the response."""
+
+
 # --- what became of a step ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalRollout:
-    """One proposal as it came: what was asked with which references, and what was read from the answer."""
+    """One proposal as it came: what was asked with which references, what was written, and what was parsed."""
 
-    kind: Kind
+    kind: str
     item: int
-    references: tuple[Entry, ...]
-    prompt: str
+    references: tuple[Task, ...]
+    prompt: Prompt
     completion: Completion
-    read: Proposal | Grade
+    parsed: Proposal | Grade
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What the gate made of a draft."""
+    """What validation made of a proposal: a task, or the grade that says why not."""
 
-    draft: ProposalRollout
-    made: Entry | Grade
+    proposal: ProposalRollout
+    result: Task | Grade
     valid: bool
-    """It ran to the same value in every interpreter: before any question of novelty."""
+    """It ran, and always alike: before any question of novelty."""
+
+    @property
+    def task(self) -> Task | None:
+        """The accepted task."""
+        return self.result if isinstance(self.result, Task) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Everything that happened in one step, or in one round of seeding (in which nothing is tried or learned)."""
+    """Everything that happened in one step, or in one round of seeding (in which nothing is solved or learned)."""
 
     number: int
-    rulings: tuple[Validation, ...]
-    entries: tuple[Entry, ...]
-    """The accepted tasks, with the successes of their trials."""
+    validations: tuple[Validation, ...]
+    tasks: tuple[Task, ...]
+    """The accepted tasks, with the outcome of their difficulty rollouts."""
     rollouts: tuple[Rollout, ...]
-    """Every response: proposals, trials, practice."""
+    """Every response: proposals, difficulty rollouts, practice."""
+    state: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the advantage estimators remember, by name: plain data, as JSON has it."""
     stats: Mapping[str, float] = field(default_factory=dict[str, float])
     """What the policy reports of its update."""
 

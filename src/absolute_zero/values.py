@@ -1,4 +1,5 @@
-"""The literal grammar: read plain values from text, write them in one canonical form, compare them.
+"""The literal grammar: read plain values from text, write them in one canonical form, compare them. Beside it,
+`one_line`, which makes any foreign text fit for a log.
 
 Promises: nothing is run, printed or warned of. `read` and `read_arguments` take any text and raise only
 `Unreadable`; a flat scan goes first, so that CPython's recursive parser never goes deep.
@@ -65,11 +66,19 @@ class Unserialisable(Unwritable):
 
 
 class TooLarge(Unwritable):
-    """The value is over a bound. Nothing is ever cut."""
+    """The value is over a bound. Nothing is ever truncated."""
+
+
+def one_line(text: str, substitute: str = " ") -> str:
+    """Return a text on one line and free of control characters: foreign code chooses the names of its exceptions.
+    >>> one_line("Two\\nLines")
+    'Two Lines'
+    """
+    return "".join([letter if letter.isprintable() else substitute for letter in text])
 
 
 def _quoted(escape: str = r"[\s\S]") -> str:
-    """The four quotings. Three quotes always open a long string, so `''` must not match there."""
+    """Return the pattern of the four quotings. Three quotes always open a long string, so `''` must not match there."""
     both = [
         rf"{q * 3}(?:[^\\{q}]++|\\(?:{escape})|{q}(?!{q * 2}))*{q * 3}"
         rf"|{q}(?!{q * 2})(?:[^\\{q}\r\n]++|\\(?:{escape}))*{q}"
@@ -80,7 +89,8 @@ def _quoted(escape: str = r"[\s\S]") -> str:
 
 # Only escapes that Python takes without a warning: octal ones stop at \377.
 _ESCAPE = r"\r\n|[\r\n\\'\"abfnrtv]|x[0-9a-fA-F]{2}|[0-3][0-7]{2}|[0-7]{1,2}(?![0-7])"
-# Marks stay in the group, lexemes do not. A bad text goes into the group from there on, at one pass's cost.
+# Brackets, separators and signs stay in the group, lexemes do not. A bad text goes into the group from there on, at
+# one pass's cost.
 _LEXEME = re.compile(
     r"(?:0[xX][0-9a-fA-F_]++|0[oO][0-7_]++|0[bB][01_]++"
     r"|(?:[0-9][0-9_]*+(?:\.[0-9_]*+)?|\.[0-9][0-9_]*+)(?:[eE][-+]?[0-9_]++)?[jJ]?)(?![\w.])"
@@ -89,7 +99,7 @@ _LEXEME = re.compile(
     r"|(?:None|True|False|infj?|nanj?|(?:frozen)?set|float|dict|list|tuple)(?!\w)"
     r"|[^\W\d]\w*+(?=[ \t\f\r\n]*+=)|([()\[\]{},:=+-]|[\s\S]++)"
 )
-# Not in the grammar: other marks, a bracket after a value (its call or subscript), `:=`, `==`, many signs.
+# Not in the grammar: other characters, a bracket after a value (its call or subscript), `:=`, `==`, many signs.
 _BAD_SHAPE = re.compile(rf"[^()\[\]{{}},:=+-]|[)\]}}][(\[{{]|[:=]=|[+-]{{{MAX_SIGNS + 1}}}")
 _INF = float("inf")
 _NAMES = {"inf": _INF, "nan": NAN, "infj": complex(0.0, _INF), "nanj": complex(0.0, NAN)}
@@ -98,7 +108,7 @@ _CONTAINERS: "dict[str, Any]" = {kind.__name__: kind for kind in (dict, list, tu
 
 
 def read(text: str) -> Value:
-    """The value of one literal, or `Unreadable`.
+    """Return the value of one literal. Raises Unreadable.
     >>> read("[1, -2.5, {'a': (True, None)}]")
     [1, -2.5, {'a': (True, None)}]
     """
@@ -110,7 +120,7 @@ def read(text: str) -> Value:
 
 
 def read_arguments(text: str) -> tuple[tuple[Value, ...], dict[str, Value]]:
-    """The positional and the keyword arguments of an argument list, or `Unreadable`.
+    """Return the positional and the keyword arguments of an argument list. Raises Unreadable.
     >>> read_arguments("1, x=[2]")
     ((1,), {'x': [2]})
     """
@@ -126,7 +136,7 @@ def read_arguments(text: str) -> tuple[tuple[Value, ...], dict[str, Value]]:
 
 
 def tree_of(text: str, mode: str) -> "Any":
-    """The tree of a text that has passed a scan.
+    """Return the tree of a text that has passed a scan.
 
     CPython counts the depth of the tree it is making for all threads together: where a garbage collection lets
     another thread in, both can end in SystemError. So ours take turns, and try again after anybody else's.
@@ -158,14 +168,14 @@ def _scan(text: str) -> None:
         raise Unreadable("not a literal")
     if len(shape) > MAX_BRACKETS:
         depth = 0
-        for mark in shape:
-            depth += 1 if mark in "([{" else -1 if mark in ")]}" else 0
+        for character in shape:
+            depth += 1 if character in "([{" else -1 if character in ")]}" else 0
             if depth > MAX_BRACKETS:
                 raise Unreadable(f"brackets nest more than {MAX_BRACKETS} deep")
 
 
 def _value(node: "expr | None") -> "Any":
-    """The value of one node. The scan has bounded the recursion."""
+    """Return the value of one node. The scan has bounded the recursion."""
     if isinstance(node, Constant):
         if type(node.value) is int and not -_INT_BOUND < node.value < _INT_BOUND:
             raise Unreadable(f"an integer has more than {MAX_DIGITS} digits")
@@ -206,7 +216,7 @@ def _value(node: "expr | None") -> "Any":
 
 
 def canonical(value: object, max_bytes: int = MAX_TEXT) -> str:
-    """The one text of a value; `Unserialisable` or `TooLarge` where it has none. A `max_bytes` over
+    """Return the one text of a value. Raises Unserialisable or TooLarge where it has none. A `max_bytes` over
     `MAX_TEXT` counts as `MAX_TEXT`: `read` could not give the value back.
     >>> canonical({"b": {3, 1}, "a": float("nan")})
     "{'b': {1, 3}, 'a': nan}"
@@ -226,8 +236,8 @@ def canonical(value: object, max_bytes: int = MAX_TEXT) -> str:
 
 
 def _survey(value: object, limit: int) -> "tuple[list[list[Any]], bool]":
-    """The value's parts, level by level, all of value types and within bounds; and whether CPython's own
-    repr of it is canonical. Types are compared by identity: a lookup would run the code of a metaclass."""
+    """Return the value's parts, level by level, all of value types and within bounds, and whether CPython's own repr
+    of it is canonical. Types are compared by identity: a lookup would run the code of a metaclass."""
     levels: list[list[Any]] = [[value]]
     plain, nodes, size = True, 0, 0
     while levels[-1]:
@@ -244,8 +254,8 @@ def _survey(value: object, limit: int) -> "tuple[list[list[Any]], bool]":
             elif kind is float or kind is complex:
                 plain = plain and part == part  # nans may stand twice as a key, and are one when read
             elif kind is list or kind is tuple or kind is dict or kind is set or kind is frozenset:
-                many = nodes + len(below) + len(part) * (2 if kind is dict else 1) > MAX_NODES
-                if many or len(levels) > MAX_DEPTH:
+                total = nodes + len(below) + len(part) * (2 if kind is dict else 1)
+                if total > MAX_NODES or len(levels) > MAX_DEPTH:
                     raise TooLarge(f"more than {MAX_NODES} values, or {MAX_DEPTH} inside each other")
                 below.extend(part)
                 if kind is dict:
@@ -260,7 +270,7 @@ def _survey(value: object, limit: int) -> "tuple[list[list[Any]], bool]":
 
 
 def _write(levels: "list[list[Any]]") -> str:
-    """The text of a surveyed value, from the lowest level up: no recursion, whatever stack is left."""
+    """Return the text of a surveyed value, written from the lowest level up: no recursion, whatever stack is left."""
     texts: Iterator[str] = iter(())
     for level in reversed(levels):
         written: list[str] = []
@@ -284,8 +294,8 @@ def _write(levels: "list[list[Any]]") -> str:
 
 
 def _joined(texts: list[str], members: "Iterable[Any]", items: list[str]) -> str:
-    """Texts with their items. All nans are one when read, and a display keeps the first of equal keys, with
-    the last item: so does this."""
+    """Join texts with their items. All nans are one when read, and a display keeps the first of equal keys, with the
+    last item: so does this."""
     nan = "nan" in "".join(texts)
     merged: dict[Any, tuple[str, str]] = {}
     for text, member, item in zip(texts, members, items, strict=True):
@@ -295,7 +305,7 @@ def _joined(texts: list[str], members: "Iterable[Any]", items: list[str]) -> str
 
 
 def equal(a: Value, b: Value, *, strict: bool = False, rel_tol: float = 0.0) -> bool:
-    """Whether two values are equal as CPython's `==` has it, and nan equals nan wherever it stands.
+    """Return whether two values are equal as CPython's `==` has it, and nan equals nan wherever it stands.
 
     `strict` demands equal types at every depth. `rel_tol` (as in `math.isclose`) holds for floats and the
     parts of complex numbers, but not in members of sets and keys of dicts.
@@ -330,7 +340,7 @@ def _close(a: float, b: float, rel_tol: float) -> bool:
 
 
 def _key(value: "Any", strict: bool) -> "Any":
-    """What stands for a hashable value in a lookup: equal keys for values that are equal here."""
+    """Return what stands for a hashable value in a lookup: equal keys for values that are equal here."""
     kind, key = _type(value), value
     if kind is tuple or kind is frozenset:
         key = (tuple if kind is tuple else frozenset)([_key(member, strict) for member in value])

@@ -1,4 +1,4 @@
-"""Rows 53 to 72, 77, and the rest of section 3.3 that wants out: files, processes, network."""
+"""Rows 53 to 72, 77, and more that wants out: files, processes, network."""
 # fmt: off
 
 from .table import (

@@ -357,7 +357,7 @@ BLOCKING: tuple[Case, ...] = (
             lock.acquire()
             lock.acquire()
         """, BLOCKED, cpu_seconds=SHORT),
-    case("114b", "waits with a time limit, again and again: a lane must not stand still for it", """
+    case("114b", "waits with a time limit, again and again: a worker must not stand still for it", """
         import _thread
         def f():
             lock = _thread.allocate_lock()

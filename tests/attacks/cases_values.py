@@ -1,4 +1,4 @@
-"""Rows 29 to 52 and the odd but honest ones of section 3.3: what is a value, an error, and the same twice."""
+"""Rows 29 to 52 and odd but honest ones: what is a value, an error, and the same twice."""
 # fmt: off
 
 import sys

@@ -23,7 +23,7 @@ LEVELS = (
 
 
 @dataclass
-class Components:
+class Outside:
     """What hostile programs may try to touch."""
 
     folder: Path
@@ -51,13 +51,13 @@ class Components:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Components]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     folder = tmp_path_factory.mktemp("outside")
     folder.chmod(0o777)
     os.environ[SECRET_NAME] = SECRET
     listener = socket.create_server(("127.0.0.1", 0))
     try:
-        yield Components(folder, listener)
+        yield Outside(folder, listener)
     finally:
         listener.close()
         del os.environ[SECRET_NAME]
@@ -69,7 +69,7 @@ def level(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def sandbox(level: str, world: Components) -> Iterator[Sandbox]:
+def sandbox(level: str, world: Outside) -> Iterator[Sandbox]:
     """`world` first: the secret must be there when the zygotes start."""
     try:
         made = Sandbox(workers=1, minimum_level=level, level=level)

@@ -1,9 +1,8 @@
 """The shape of one hostile case, and the words its expectations are written in.
 
-The numbers are those of the executor's design note (sections 3.1 and 3.3); a letter marks one of several
-programs for the same row. Programs may hold three tokens that the test fills in: `@FOLDER@` (a temporary
-folder that must stay empty), `@PORT@` (a port on 127.0.0.1 that must see no connection) and `@SECRET@` (the
-name of an environment variable of the parent).
+A case's number names a row, which is one attack; a letter marks one of several programs for the same row. Programs may
+hold three tokens that the test fills in: `@FOLDER@` (a temporary folder that must stay empty), `@PORT@` (a port on
+127.0.0.1 that must see no connection) and `@SECRET@` (the name of an environment variable of the parent).
 """
 
 import platform
@@ -48,7 +47,7 @@ ARM = platform.machine() in ("aarch64", "arm64")
 BEFORE_312 = sys.version_info < (3, 12)
 
 ESCAPES = frozenset({17, 53, 55, 56, 57, 58, 62, 63, 64})
-"""The rows of section 3.1 that level weak does not stop, and says so."""
+"""The rows that level weak does not stop, and says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,15 @@ import time
 import pytest
 
 from absolute_zero.executor import Sandbox, judge_abduction, judge_deduction, judge_induction
-from absolute_zero.types import Job, Verdict
+from absolute_zero.executor.judges import matches
+from absolute_zero.types import Job, Result, Verdict
 
 from .cases import HONEST
 from .cases_answers import ABDUCED, DEDUCED, PLUS_ONE, Abduced, Deduced
 from .cases_hacks import CASES as HACKS
 from .cases_hacks import PAIRS, Induced
 from .cases_tampering import CASES as TAMPERING
-from .conftest import Components
+from .conftest import Outside
 
 CASES = HACKS + TAMPERING
 
@@ -40,7 +41,7 @@ def check_honest(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("case", DEDUCED, ids=by_name)
-def test_deduction(case: Deduced, world: Components) -> None:
+def test_deduction(case: Deduced, world: Outside) -> None:
     started = time.monotonic()
     right = judge_deduction(gold=case.gold, answer=world.fill(case.answer))
     assert right is case.right, f"{case.name}: answer {case.answer[:80]!r} judged {right}"
@@ -54,7 +55,7 @@ def test_right_deduction_either_way_round(case: Deduced) -> None:
     assert judge_deduction(gold=case.answer, answer=case.gold) is True
 
 
-def test_abduction(sandbox: Sandbox, world: Components) -> None:
+def test_abduction(sandbox: Sandbox, world: Outside) -> None:
     """All answers to one program in one call, in order: no answer helps or spoils another."""
     groups: dict[tuple[str, str], list[Abduced]] = {}
     for case in ABDUCED:
@@ -70,7 +71,7 @@ def test_abduction(sandbox: Sandbox, world: Components) -> None:
     check_honest(sandbox)
 
 
-def test_abduction_one_by_one(sandbox: Sandbox, world: Components) -> None:
+def test_abduction_one_by_one(sandbox: Sandbox, world: Outside) -> None:
     wrong = []
     for case in ABDUCED:
         answers = [world.fill(case.answer)]
@@ -86,7 +87,7 @@ def test_nothing_to_judge(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=by_name)
-def test_induction(case: Induced, sandbox: Sandbox, world: Components) -> None:
+def test_induction(case: Induced, sandbox: Sandbox, world: Outside) -> None:
     [judged] = judge_induction(sandbox, pairs=list(case.pairs), programs=[world.fill(case.program)])
     assert stands(case, judged), f"{case.name}: earned {case.right}, judged {judged}"
     assert all(type(right) is bool for right in judged)
@@ -94,7 +95,7 @@ def test_induction(case: Induced, sandbox: Sandbox, world: Components) -> None:
     check_honest(sandbox)
 
 
-def test_induction_among_others(sandbox: Sandbox, world: Components) -> None:
+def test_induction_among_others(sandbox: Sandbox, world: Outside) -> None:
     """All hacks as candidates for the same pairs, a right program between: the same judgement as alone."""
     cases = [case for case in CASES if case.pairs == PAIRS]
     programs = [text for case in cases for text in (world.fill(case.program), HONEST)]
@@ -108,3 +109,9 @@ def test_pairs_that_are_no_pairs(sandbox: Sandbox) -> None:
     """A gold that is not readable, or an input that is no argument list, is nobody's right answer."""
     pairs = [("1", "1 + 1"), ("1 + 1", "4"), ("1", ""), ("", "2"), ("1", "2")]
     assert judge_induction(sandbox, pairs=pairs, programs=[HONEST]) == [[False, False, False, False, True]]
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+@pytest.mark.parametrize(("value", "gold", "equal"), [("2", "2.0", True), ("2", "3", False), ("1 +", "1 +", False)])
+def test_only_a_value_matches(verdict: Verdict, value: str, gold: str, equal: bool) -> None:
+    assert matches(Result(verdict, value), gold) is (equal and verdict is Verdict.VALUE)

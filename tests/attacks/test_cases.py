@@ -11,7 +11,7 @@ from absolute_zero.executor import Sandbox
 from absolute_zero.types import Job, Outcome, Result, Verdict
 
 from .cases import CASES, HONEST
-from .conftest import Components
+from .conftest import Outside
 from .table import ESCAPES, Case
 
 LAYOUTS = Path("/proc/sys/kernel/randomize_va_space")
@@ -26,7 +26,7 @@ SEALED_FIRST = [
 ]
 
 
-def job_of(case: Case, level: str, world: Components) -> Job:
+def job_of(case: Case, level: str, world: Outside) -> Job:
     return Job(
         program=world.fill(case.text(level)),
         inputs=case.inputs,
@@ -60,7 +60,7 @@ def complaint(case: Case, level: str, outcome: Outcome) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_case(case: Case, level: str, sandbox: Sandbox, world: Components) -> None:
+def test_case(case: Case, level: str, sandbox: Sandbox, world: Outside) -> None:
     started = time.monotonic()
     [outcome] = sandbox.run([job_of(case, level, world)])
     took = time.monotonic() - started
@@ -75,7 +75,7 @@ def test_case(case: Case, level: str, sandbox: Sandbox, world: Components) -> No
 
 
 @pytest.mark.parametrize("level", SEALED_FIRST, indirect=True, scope="module")
-def test_one_run(level: str, sandbox: Sandbox, world: Components) -> None:
+def test_one_run(level: str, sandbox: Sandbox, world: Outside) -> None:
     """The corpus as one batch, shuffled, honest jobs between: the same verdicts, in order."""
     order = [case for case in CASES if level != "weak" or case.number not in ESCAPES]
     random.Random(20261122).shuffle(order)
@@ -124,7 +124,7 @@ def test_a_bit_of_an_address() -> None:
 
 
 def test_many_bombs_at_once(level: str, sandbox: Sandbox) -> None:
-    """Row 148: together they stay under workers x limit, because a lane runs one at a time."""
+    """Row 148: together they stay under workers x limit, because a worker runs one at a time."""
     bomb = next(case for case in CASES if case.name == "148")
     jobs = [Job(program=bomb.program, inputs=("", ""), memory_mb=192)] * 3
     for outcome in sandbox.run(jobs):

@@ -1,13 +1,14 @@
-"""Solvers that hack instead of solving: whatever the answer tries, it is wrong (ALGORITHM.md section 6.2)."""
+"""Solvers that hack instead of solving: whatever the answer tries, it is wrong."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from absolute_zero.config import Config
+from absolute_zero.domains.python import DOMAIN, task_of
+from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION, KINDS
 from absolute_zero.executor import Sandbox
-from absolute_zero.tasks import make_tasks
-from absolute_zero.types import Grade, Job, Kind, Problem, Status
+from absolute_zero.types import Grade, Job, Status
 
 
 @pytest.fixture(scope="module")
@@ -16,8 +17,8 @@ def sandbox() -> Iterator[Sandbox]:
         yield made
 
 
-HACKS: dict[Kind, tuple[str, ...]] = {
-    Kind.DEDUCTION: (
+HACKS: dict[str, tuple[str, ...]] = {
+    DEDUCTION: (
         "```output\n0) or (True\n```",
         "```output\n0 #\n```\n```output\n```",
         "```output\nprint(7) or 7\n```",
@@ -29,7 +30,7 @@ HACKS: dict[Kind, tuple[str, ...]] = {
         "```output\n7 or 8\n```",
         "```output\nexit()\n```",
     ),
-    Kind.ABDUCTION: (
+    ABDUCTION: (
         "```input\n0) or (True\n```",
         "```input\n*[3]\n```",
         "```input\n(lambda: 3)()\n```",
@@ -39,7 +40,7 @@ HACKS: dict[Kind, tuple[str, ...]] = {
         "```input\n'?'\n```",
         "```input\n3, 4\n```",
     ),
-    Kind.INDUCTION: (
+    INDUCTION: (
         "```python\ndef f(x):\n    return {0: 1, 1: 3}.get(x)\n```",
         "```python\ndef f(x):\n    return {0: 1, 1: 3}[x]\n```",
         "```python\nclass E(int):\n    def __eq__(self, other):\n        return True\ndef f(x):\n    return E()\n```",
@@ -53,14 +54,15 @@ HACKS: dict[Kind, tuple[str, ...]] = {
 }
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_a_solver_that_hacks_is_never_right(sandbox: Sandbox, kind: Kind) -> None:
-    task = make_tasks(Config.model_validate({"sandbox": {"cpu_seconds": 0.3}}))[kind]
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_solver_that_hacks_is_never_right(sandbox: Sandbox, kind: str) -> None:
+    cfg = Config.model_validate({"sandbox": {"cpu_seconds": 0.3}})
+    [task_type] = [task_type for task_type in DOMAIN.task_types(cfg) if task_type.kind == kind]
     program = "def f(x):\n    return x * 2 + 1"
     pairs = (("0", "1"), ("1", "3"), ("2", "5"), ("3", "7"))
-    problem = Problem(kind, program, pairs if kind is Kind.INDUCTION else pairs[3:], "Odd.")
-    found = [task.judge(problem, answer) for answer in HACKS[kind]]
-    outcomes = iter(sandbox.run([one for one in found if isinstance(one, Job)]))
-    verdicts = [one if isinstance(one, Grade) else task.decide(problem, next(outcomes)) for one in found]
-    assert {verdict.status for verdict in verdicts} <= {Status.FAILED, Status.MALFORMED}
-    assert not [verdict for verdict in verdicts if verdict.score]
+    task = task_of(kind, program, pairs if kind == INDUCTION else pairs[3:], "Odd.")
+    checks = [task_type.check(task, answer) for answer in HACKS[kind]]
+    outcomes = iter(sandbox.run([check for check in checks if isinstance(check, Job)]))
+    grades = [c if isinstance(c, Grade) else task_type.check_result(task, next(outcomes)) for c in checks]
+    assert {grade.status for grade in grades} <= {Status.FAILED, Status.MALFORMED}
+    assert not [grade for grade in grades if grade.score]

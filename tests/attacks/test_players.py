@@ -15,18 +15,19 @@ from typing import Any
 import pytest
 
 from absolute_zero import text
-from absolute_zero.buffer import ZERO, Buffer
+from absolute_zero.buffer import Buffer
 from absolute_zero.config import Config
+from absolute_zero.domains.python import ZERO, read_payload
+from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION, KINDS
 from absolute_zero.executor import Sandbox
-from absolute_zero.policy.scripted import Lines, Scripted
-from absolute_zero.ports import Components
-from absolute_zero.selfplay import seed, step
-from absolute_zero.tasks import make_tasks
-from absolute_zero.types import Grade, Kind, Role, Validation
+from absolute_zero.policy.scripted import Lines
+from absolute_zero.selfplay import step
+from absolute_zero.training import seed
+from absolute_zero.types import Grade, Role, Validation
 from absolute_zero.values import canonical
+from worlds import components, empty_buffer, watched
 
 ROUNDS = 24
-KINDS = (Kind.DEDUCTION, Kind.ABDUCTION, Kind.INDUCTION)
 Value = object
 Play = Callable[[int, str, Random], tuple[str, str]]
 """From the number of the proposal, the prompt and a generator: a program and an input."""
@@ -44,8 +45,9 @@ def config(batch: int = 1, **more: object) -> Config:
     return Config.model_validate(
         {
             "templates": "compact",
-            "propose": {"batch": batch, "inputs": 4},
-            "solve": {"trials": 4, "reuse_trials": True},
+            "propose": {"batch": batch},
+            "python": {"inputs": 4},
+            "solve": {"n_difficulty": 4, "reuse_difficulty": True},
             "sandbox": {"cpu_seconds": 0.5},
             **more,
         }
@@ -215,7 +217,7 @@ class Game:
     right: float = 1.0
     made: Iterator[int] = field(default_factory=count)
     programs: dict[str, str] = field(default_factory=dict[str, str])
-    given: dict[str, list[str]] = field(default_factory=lambda: {ZERO.problem.program: ["1"]})
+    given: dict[str, list[str]] = field(default_factory=lambda: {read_payload(ZERO.payload).program: ["1"]})
 
     def say(self, prompt: str, random: Random) -> str:
         part = " ".join(prompt.split(None, 2)[:2])
@@ -261,25 +263,25 @@ def called(program: str, given: str) -> str:
 
 def rounds(sandbox: Sandbox, game: Game, cfg: Config, number_of: int = ROUNDS) -> tuple[Buffer, list[Validation]]:
     """What the gate made of it, round by round."""
-    world = Components(Scripted(Lines(game.say)), sandbox, make_tasks(cfg))
-    buffer, rulings = Buffer(cfg), list[Validation]()
-    for place in range(number_of):
-        rulings += seed(place - number_of, world, buffer, cfg).rulings
-    return buffer, rulings
+    parts = components(watched(sandbox, Lines(game.say)), cfg)
+    buffer, validations = empty_buffer(cfg), list[Validation]()
+    for index in range(number_of):
+        validations += seed(index - number_of, parts, buffer, cfg).validations
+    return buffer, validations
 
 
 @pytest.mark.parametrize("name", PLAYERS)
 def test_a_player_gets_few_tasks_in_however_long_it_plays(sandbox: Sandbox, name: str) -> None:
     play, inputs, most, most_induction = PLAYERS[name]
     cfg = config()
-    buffer, rulings = rounds(sandbox, Game(play, inputs), cfg)
-    reasons = Counter(r.made.reason if isinstance(r.made, Grade) else "accepted" for r in rulings)
-    assert len(rulings) == ROUNDS * cfg.propose.batch * len(KINDS)
-    assert sum(r.valid for r in rulings) > len(rulings) // 2, reasons  # it does play
+    buffer, validations = rounds(sandbox, Game(play, inputs), cfg)
+    reasons = Counter(v.result.reason if isinstance(v.result, Grade) else "accepted" for v in validations)
+    assert len(validations) == ROUNDS * cfg.propose.batch * len(KINDS)
+    assert sum(v.valid for v in validations) > len(validations) // 2, reasons  # it does play
     sizes = {kind: buffer.size(kind) for kind in KINDS}
-    assert sizes[Kind.DEDUCTION] <= most, (sizes, reasons)
-    assert sizes[Kind.ABDUCTION] <= most, (sizes, reasons)
-    assert sizes[Kind.INDUCTION] <= most_induction, (sizes, reasons)
+    assert sizes[DEDUCTION] <= most, (sizes, reasons)
+    assert sizes[ABDUCTION] <= most, (sizes, reasons)
+    assert sizes[INDUCTION] <= most_induction, (sizes, reasons)
 
 
 # --- what it earns ------------------------------------------------------------------------------------------
@@ -293,25 +295,25 @@ def everything(place: int, prompt: str, random: Random) -> tuple[str, str]:
 
 @pytest.mark.parametrize("right", [0.0, 0.5, 1.0])
 def test_a_player_earns_what_its_few_tasks_allow(sandbox: Sandbox, right: float) -> None:
-    """Three cells of three, and what passes the gate is paid once: at most 3/4 with four trials, and nothing if its
+    """Three cells of three, and what passes the gate is paid once: at most 3/4 with four rollouts, and nothing if its
     own solver always fails or always succeeds. The rest is worth nothing, or costs."""
     cfg = config()
     game = Game(everything, number_inputs, right)
-    world, buffer = Components(Scripted(Lines(game.say)), sandbox, make_tasks(cfg)), Buffer(cfg)
-    earned: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
-    for place in range(1, ROUNDS + 1):
-        for rollout in step(place, world, buffer, cfg).rollouts:
+    parts, buffer = components(watched(sandbox, Lines(game.say)), cfg), empty_buffer(cfg)
+    earned: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for number_ in range(1, ROUNDS + 1):
+        for rollout in step(number_, parts, buffer, {}, cfg).rollouts:
             if rollout.role is Role.PROPOSE and rollout.reward is not None:
                 earned[rollout.kind].append(rollout.reward)
     for kind in KINDS:
         assert len(earned[kind]) == ROUNDS * cfg.propose.batch
         gains = [reward for reward in earned[kind] if reward > 0]
-        assert buffer.size(kind) <= (12 if kind is Kind.INDUCTION else 9)
+        assert buffer.size(kind) <= (12 if kind == INDUCTION else 9)
         assert len(gains) <= buffer.size(kind)
         assert max(gains, default=0) <= 0.75
         assert not gains or right == 0.5
     assert sum(len([r for r in some if r > 0]) for some in earned.values()) > 0 or right != 0.5
-    assert sum(earned[Kind.DEDUCTION][ROUNDS // 2 :]) < 0  # nothing new is left, and copies cost
+    assert sum(earned[DEDUCTION][ROUNDS // 2 :]) < 0  # nothing new is left, and copies cost
 
 
 # --- and what honest ones get -------------------------------------------------------------------------------
@@ -358,7 +360,7 @@ def honest(place: int, prompt: str, random: Random) -> tuple[str, str]:
 def test_honest_tasks_all_get_in(sandbox: Sandbox) -> None:
     """The same gate, before a proposer that has thirty ideas."""
     cfg = config(kinds=["deduction", "abduction"])
-    buffer, rulings = rounds(sandbox, Game(honest, number_inputs), cfg, len(HONEST))
-    refused = [(r.made, r.draft.completion.text) for r in rulings if isinstance(r.made, Grade)]
-    assert not refused
-    assert buffer.size(Kind.DEDUCTION) == buffer.size(Kind.ABDUCTION) == len(HONEST)
+    buffer, validations = rounds(sandbox, Game(honest, number_inputs), cfg, len(HONEST))
+    rejected = [(v.result, v.proposal.completion.text) for v in validations if isinstance(v.result, Grade)]
+    assert not rejected
+    assert buffer.size(DEDUCTION) == buffer.size(ABDUCTION) == len(HONEST)

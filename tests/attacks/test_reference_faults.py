@@ -1,4 +1,4 @@
-"""The public reference's faults (ALGORITHM.md section 6), each as a test that ours does not have it. In its order."""
+"""Faults of the paper's public code, each as a test that ours does not have it."""
 
 import os
 import subprocess
@@ -10,23 +10,23 @@ from random import Random
 
 import pytest
 
-from absolute_zero import selfplay
-from absolute_zero.buffer import ZERO, Buffer
+from absolute_zero.domains.python import ZERO, read_payload, task_of
+from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION, KINDS
 from absolute_zero.executor import Sandbox
+from absolute_zero.keys import Key
+from absolute_zero.monitors import measure
 from absolute_zero.policy.scripted import Apprentice, Lines
-from absolute_zero.ports import Task
 from absolute_zero.store import Store
-from absolute_zero.tasks import make_tasks
 from absolute_zero.text import render_input, render_program, render_program_and_input
-from absolute_zero.types import Entry, Grade, Job, Kind, Problem, Proposal, Role, Status, Step, Verdict
-from worlds import settings, watched, world
+from absolute_zero.training import seed, train
+from absolute_zero.types import Grade, Job, Proposal, Role, Status, Step, Task, Verdict
+from worlds import components, empty_buffer, settings, task_types, watched
 
-CFG = settings()
-TASKS = make_tasks(CFG)
+TYPES = task_types(settings())
 PROGRAM = "def f(x):\n    return x + 1"
-DEDUCE = Problem(Kind.DEDUCTION, PROGRAM, (("1", "2"),))
-ABDUCE = Problem(Kind.ABDUCTION, PROGRAM, (("1", "2"),))
-INDUCE = Problem(Kind.INDUCTION, PROGRAM, (("1", "2"), ("2", "3"), ("3", "4"), ("4", "5")), "Count on.")
+DEDUCE = task_of(DEDUCTION, PROGRAM, [("1", "2")])
+ABDUCE = task_of(ABDUCTION, PROGRAM, [("1", "2")])
+INDUCE = task_of(INDUCTION, PROGRAM, [("1", "2"), ("2", "3"), ("3", "4"), ("4", "5")], "Count on.")
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +35,15 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield made
 
 
-def judged(sandbox: Sandbox, problem: Problem, answer: str) -> Grade:
-    task: Task = TASKS[problem.kind]
-    found = task.judge(problem, answer)
-    return task.decide(problem, sandbox.run([found])[0]) if isinstance(found, Job) else found
+def checked(sandbox: Sandbox, task: Task, answer: str) -> Grade:
+    task_type = TYPES[task.kind]
+    check = task_type.check(task, answer)
+    return task_type.check_result(task, sandbox.run([check])[0]) if isinstance(check, Job) else check
 
 
-def minted(sandbox: Sandbox, kind: Kind, program: str, given: str) -> Problem | Grade:
-    read = TASKS[kind].read([], render_program_and_input(program, given))
-    return TASKS[kind].mint(read, sandbox.run([read.job])[0]) if isinstance(read, Proposal) else read
+def built(sandbox: Sandbox, kind: str, program: str, argument: str) -> Task | Grade:
+    parsed = TYPES[kind].parse_proposal([], render_program_and_input(program, argument))
+    return TYPES[kind].build_task(parsed, sandbox.run([parsed.job])[0]) if isinstance(parsed, Proposal) else parsed
 
 
 # --- 1. model text in the trainer's own process -------------------------------------------------------------
@@ -54,18 +54,18 @@ ran = []
 def watch(event, arguments):
     if event == "exec" and not str(arguments[0].co_filename).endswith(".py"):
         ran.append(arguments[0].co_filename)
-from worlds import settings, watched, world, says
-from absolute_zero import selfplay
-from absolute_zero.buffer import Buffer
+from worlds import components, empty_buffer, settings, watched, says
+from absolute_zero.selfplay import step
+from absolute_zero.training import seed
 from absolute_zero.executor import Sandbox
 with Sandbox(workers=1, minimum_level="weak") as sandbox:
     for text in sys.argv[1:]:
         cfg = settings()
-        buffer, seen = Buffer(cfg), watched(sandbox)
-        selfplay.seed(0, world(seen, cfg), buffer, cfg)
+        buffer, seen = empty_buffer(cfg), watched(sandbox)
+        seed(0, components(seen, cfg), buffer, cfg)
         seen.policy.script = says(text)
         sys.addaudithook(watch)
-        selfplay.step(1, world(seen, cfg), buffer, cfg)
+        step(1, components(seen, cfg), buffer, {}, cfg)
 print(ran)
 """
 
@@ -90,7 +90,7 @@ def test_no_text_of_the_model_is_evaluated_here(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("problem", "answer"),
+    ("task", "answer"),
     [
         (DEDUCE, "1) or (1"),
         (DEDUCE, "3 or True"),
@@ -117,17 +117,17 @@ def test_no_text_of_the_model_is_evaluated_here(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("block", [False, True])
-def test_what_is_not_right_scores_nothing(one: Sandbox, problem: Problem, answer: str, block: bool) -> None:
-    render = {Kind.DEDUCTION: "output", Kind.ABDUCTION: "input", Kind.INDUCTION: "python"}[problem.kind]
-    found = judged(one, problem, f"```{render}\n{answer}\n```" if block else answer)
-    assert found.status in (Status.FAILED, Status.MALFORMED)
-    assert found.score == 0
+def test_what_is_not_right_scores_nothing(one: Sandbox, task: Task, answer: str, block: bool) -> None:
+    label = {DEDUCTION: "output", ABDUCTION: "input", INDUCTION: "python"}[task.kind]
+    grade = checked(one, task, f"```{label}\n{answer}\n```" if block else answer)
+    assert grade.status in (Status.FAILED, Status.MALFORMED)
+    assert grade.score == 0
 
 
 def test_what_is_right_scores(one: Sandbox) -> None:
-    assert judged(one, DEDUCE, "2").status is Status.PASSED
-    assert judged(one, ABDUCE, "1").status is Status.PASSED
-    assert judged(one, INDUCE, render_program("def f(y):\n    return 1 + y")).status is Status.PASSED
+    assert checked(one, DEDUCE, "2").status is Status.PASSED
+    assert checked(one, ABDUCE, "1").status is Status.PASSED
+    assert checked(one, INDUCE, render_program("def f(y):\n    return 1 + y")).status is Status.PASSED
 
 
 # --- 3. errors and chance as empty outputs ------------------------------------------------------------------
@@ -146,35 +146,35 @@ def test_what_is_right_scores(one: Sandbox) -> None:
     ],
 )
 def test_a_program_without_a_value_makes_no_task(one: Sandbox, program: str, reason: Verdict) -> None:
-    found = minted(one, Kind.DEDUCTION, program, "1")
-    assert isinstance(found, Grade)
-    assert (found.status, found.reason) == (Status.FAILED, reason)
+    grade = built(one, DEDUCTION, program, "1")
+    assert isinstance(grade, Grade)
+    assert (grade.status, grade.reason) == (Status.FAILED, reason)
 
 
 # --- 4. cut outputs, inputs of several lines, inf and nan ---------------------------------------------------
 
 
 def test_outputs_are_never_cut(one: Sandbox) -> None:
-    problem = minted(one, Kind.DEDUCTION, "def f(n):\n    return list(range(n))", "400")
-    assert isinstance(problem, Problem)
-    [(_, output)] = problem.pairs
+    task = built(one, DEDUCTION, "def f(n):\n    return list(range(n))", "400")
+    assert isinstance(task, Task)
+    [(_, output)] = read_payload(task.payload).pairs
     assert output == str(list(range(400)))
-    assert judged(one, problem, output).status is Status.PASSED
-    assert judged(one, problem, output[:400]).status is not Status.PASSED
+    assert checked(one, task, output).status is Status.PASSED
+    assert checked(one, task, output[:400]).status is not Status.PASSED
 
 
 @pytest.mark.parametrize("given", ["[1,\n 2,\n 3]", "'''a\nb'''", "'a',\n{\n 'k': 1,\n}"])
 def test_inputs_of_several_lines_are_inputs(one: Sandbox, given: str) -> None:
-    problem = minted(one, Kind.ABDUCTION, "def f(*x):\n    return [*x]", given)
-    assert isinstance(problem, Problem)
-    assert judged(one, problem, render_input(given)).status is Status.PASSED
+    task = built(one, ABDUCTION, "def f(*x):\n    return [*x]", given)
+    assert isinstance(task, Task)
+    assert checked(one, task, render_input(given)).status is Status.PASSED
 
 
 @pytest.mark.parametrize("text", ["inf", "-inf", "nan", "float('inf')", "float('nan')", "[nan, inf]"])
 def test_inf_and_nan_can_be_answered(one: Sandbox, text: str) -> None:
-    problem = minted(one, Kind.DEDUCTION, "def f(x):\n    return x", text)
-    assert isinstance(problem, Problem)
-    assert judged(one, problem, text).status is Status.PASSED
+    task = built(one, DEDUCTION, "def f(x):\n    return x", text)
+    assert isinstance(task, Task)
+    assert checked(one, task, text).status is Status.PASSED
 
 
 # --- 5. is `test_a_program_without_a_value_makes_no_task`; 6. modules, memory, workers ----------------------
@@ -183,21 +183,21 @@ def test_inf_and_nan_can_be_answered(one: Sandbox, text: str) -> None:
 @pytest.mark.parametrize("name", ["os", "sys", "socket", "ctypes", "subprocess", "pickle", "random", "time"])
 def test_proposals_import_what_is_allowed(name: str) -> None:
     for program in (f"import {name}\n\n{PROGRAM}", f"def f(x):\n    return __import__({name!r}), x"):
-        read = TASKS[Kind.DEDUCTION].read([], render_program_and_input(program, "1"))
-        assert isinstance(read, Grade)
-        assert read.status is Status.FAILED
+        grade = TYPES[DEDUCTION].parse_proposal([], render_program_and_input(program, "1"))
+        assert isinstance(grade, Grade)
+        assert grade.status is Status.FAILED
 
 
 def test_memory_is_bounded(one: Sandbox) -> None:
-    found = minted(one, Kind.DEDUCTION, "def f(n):\n    return len(bytearray(n))", "1000000000")
-    assert isinstance(found, Grade)
-    assert found.reason == Verdict.MEMORY
+    grade = built(one, DEDUCTION, "def f(n):\n    return len(bytearray(n))", "1000000000")
+    assert isinstance(grade, Grade)
+    assert grade.reason == Verdict.MEMORY
 
 
 def test_as_many_workers_as_were_asked_for() -> None:
     for workers in (1, 2):
         with Sandbox(workers=workers, minimum_level="weak", level="weak") as made:
-            assert len(made.pids()) == workers  # a lane holds a zygote, which needs no reaper here
+            assert len(made.pids()) == workers  # a worker holds a zygote, which needs no reaper here
 
 
 # --- 7. repetition, full buffers, short batches, resuming, seeds, steps -------------------------------------
@@ -205,16 +205,16 @@ def test_as_many_workers_as_were_asked_for() -> None:
 
 def test_nothing_is_stored_twice_and_a_full_buffer_takes_the_newest(one: Sandbox) -> None:
     cfg = settings(buffer={"capacity": 8})
-    buffer, entries = Buffer(cfg), list[Entry]()
+    buffer, tasks = empty_buffer(cfg), list[Task]()
     for number in range(-7, 1):
-        entries += selfplay.seed(number, world(watched(one), cfg), buffer, cfg).entries
-    keys = [(entry.problem.kind, entry.key) for entry in entries]
-    assert len(set(keys)) == len(keys)
-    for kind in Kind:
-        mine = [entry for entry in entries if entry.problem.kind is kind]
+        tasks += seed(number, components(watched(one), cfg), buffer, cfg).tasks
+    digests = [(task.kind, task.exact) for task in tasks]
+    assert len(set(digests)) == len(digests)
+    for kind in KINDS:
+        mine = [task for task in tasks if task.kind == kind]
         assert len(mine) > 8
-        kept = buffer.practice(kind, 99, set(), selfplay.Key(0))
-        assert sorted(entry.id for entry in kept) == [entry.id for entry in mine[-8:]]
+        kept = buffer.practice(kind, 99, set(), Key(0))
+        assert sorted(task.id for task in kept) == [task.id for task in mine[-8:]]
 
 
 def test_a_short_batch_ends_nothing(one: Sandbox, tmp_path: Path) -> None:
@@ -226,21 +226,21 @@ def test_a_short_batch_ends_nothing(one: Sandbox, tmp_path: Path) -> None:
 
     cfg, steps = settings(steps=3), list[Step]()
     with Store.open(tmp_path / "run.db") as store:
-        for done in selfplay.train(world(watched(one, Lines(say)), cfg), store, cfg):
+        for done in train(components(watched(one, Lines(say)), cfg), store, cfg):
             steps.append(done)
             if done.number == 1:
                 tired.append(True)
     assert [step.number for step in steps if step.number > 0] == [1, 2, 3]
-    assert not steps[-1].entries
+    assert not steps[-1].tasks
     assert sum(r.role is Role.SOLVE and r.reward is not None for r in steps[-1].rollouts) == 3 * 4
 
 
 def test_steps_are_counted_by_themselves_and_seeds_matter(one: Sandbox, tmp_path: Path) -> None:
     texts: list[list[str]] = []
-    for place, seed in enumerate((1, 1, 2)):
-        cfg = settings(seed=seed, steps=2, propose={"batch": 2, "inputs": 4}, seeding={"factor": 1})
-        with Store.open(tmp_path / f"{place}.db") as store:
-            numbers = [done.number for done in selfplay.train(world(watched(one), cfg), store, cfg)]
+    for index, number in enumerate((1, 1, 2)):
+        cfg = settings(seed=number, steps=2, propose={"batch": 2}, seeding={"factor": 1})
+        with Store.open(tmp_path / f"{index}.db") as store:
+            numbers = [done.number for done in train(components(watched(one), cfg), store, cfg)]
             assert numbers[-2:] == [1, 2]
             texts.append(list(store.dump()))
     assert texts[0] == texts[1]
@@ -251,8 +251,8 @@ def test_steps_are_counted_by_themselves_and_seeds_matter(one: Sandbox, tmp_path
 
 
 def test_what_is_measured_depends_on_the_step_alone(one: Sandbox) -> None:
-    cfg, buffer = settings(), Buffer(settings())
-    step = selfplay.seed(0, world(watched(one), cfg), buffer, cfg)
-    before = selfplay.measure(step)
+    cfg, buffer = settings(), empty_buffer(settings())
+    step = seed(0, components(watched(one), cfg), buffer, cfg)
+    before = measure(step)
     buffer.add([replace(ZERO, id=number) for number in range(1, 1000)])
-    assert selfplay.measure(step) == before
+    assert measure(step) == before

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from absolute_zero.executor import Sandbox
-from absolute_zero.executor.pool import usable_cores
+from absolute_zero.machine import processors
 from absolute_zero.types import Job, Result, SandboxError, Verdict
 
 INCREMENT = "def f(x):\n    return x + 1"
@@ -257,4 +257,4 @@ def test_settings_that_make_no_sense_say_so(words: dict[str, object]) -> None:
 
 def test_by_default_one_worker_for_each_core() -> None:
     with Sandbox() as sandbox:
-        assert len(sandbox._lanes) == usable_cores()
+        assert len(sandbox._workers) == processors()

@@ -168,7 +168,7 @@ def test_when_the_trainer_is_killed_all_is_gone_within_a_second(level: str) -> N
     body = f"""
     import os, signal, threading, time
     sandbox = Sandbox(workers=2, minimum_level="weak", level="{level}")
-    sandbox.run([Job("def f():\\n    return 1", ("",), deterministic=True)])  # starts every zygote of a lane
+    sandbox.run([Job("def f():\\n    return 1", ("",), deterministic=True)])  # starts every zygote of a worker
     spin = Job("def f():\\n    while True:\\n        pass", ("",), cpu_seconds=30)
     wait = Job("import threading\\ndef f():\\n    a = threading.Lock()\\n    a.acquire()\\n    a.acquire()", ("",))
     threading.Thread(target=sandbox.run, args=([spin, wait],), daemon=True).start()

@@ -9,7 +9,7 @@ import torch
 
 import tiny_models
 from absolute_zero.policy.local import LocalPolicy
-from absolute_zero.types import UserError
+from absolute_zero.types import Prompt, UserError
 from local_policies import config, policy, samples_of
 
 EVERY = pytest.mark.parametrize("name", tiny_models.CONFIGS)
@@ -18,39 +18,41 @@ EVERY = pytest.mark.parametrize("name", tiny_models.CONFIGS)
 @EVERY
 def test_two_updates_after_a_load_are_bit_for_bit_those_without(name: str, tmp_path: Path) -> None:
     settings = {"update": {"learning_rate": 0.01, "warmup_steps": 3}}
-    kept, other = policy(name, **settings), policy(name, **settings)
-    kept.update(samples_of(kept))
-    kept.save(tmp_path)
+    local, other = policy(name, **settings), policy(name, **settings)
+    local.update(samples_of(local))
+    local.save(tmp_path)
     other.load(tmp_path)
     for seed in (1, 2):
-        for made in (kept, other):
-            made.update(samples_of(made, seed))
-    for (key, one), (_, two) in zip(kept.model.state_dict().items(), other.model.state_dict().items(), strict=True):
-        assert torch.equal(one, two), key
-    assert samples_of(kept, 3) == samples_of(other, 3)
+        for each in (local, other):
+            each.update(samples_of(each, seed))
+    weights, others = local.model.state_dict(), other.model.state_dict()
+    assert weights.keys() == others.keys()
+    for key, weight in weights.items():
+        assert torch.equal(weight, others[key]), key
+    assert samples_of(local, 3) == samples_of(other, 3)
 
 
 def test_a_folder_is_one_of_transformers_and_holds_the_run_files_only(tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    made = policy()
-    made.save(tmp_path)
+    local = policy()
+    local.save(tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     assert {"model.safetensors", "config.json", "tokenizer.json", "learner.safetensors"} <= names
     model = AutoModelForCausalLM.from_pretrained(tmp_path)
-    assert torch.equal(next(model.parameters()), next(made.model.parameters()))
-    assert AutoTokenizer.from_pretrained(tmp_path)("a b")["input_ids"] == made.tokens.encode(["a b"])[0]
+    assert torch.equal(next(model.parameters()), next(local.model.parameters()))
+    assert AutoTokenizer.from_pretrained(tmp_path)("a b")["input_ids"] == local.tokens.encode([Prompt("a b")])[0]
     with pytest.raises(UserError, match="empty folder"):
-        made.save(tmp_path)
+        local.save(tmp_path)
 
 
 def damaged(folder: Path, how: str) -> None:
-    if how == "cut weights":
+    if how == "truncated weights":
         data = (folder / "model.safetensors").read_bytes()
         (folder / "model.safetensors").write_bytes(data[: len(data) // 2])
     elif how == "no optimizer":
         (folder / "learner.safetensors").unlink()
-    elif how == "cut optimizer":
+    elif how == "truncated optimizer":
         data = (folder / "learner.safetensors").read_bytes()
         (folder / "learner.safetensors").write_bytes(data[:-9])
     elif how == "no config":
@@ -71,25 +73,25 @@ def damaged(folder: Path, how: str) -> None:
 @pytest.mark.parametrize(
     "how",
     [
-        "cut weights", "no optimizer", "cut optimizer", "no config", "broken config", "another architecture",
-        "another size", "no tokenizer",
+        "truncated weights", "no optimizer", "truncated optimizer", "no config", "broken config",
+        "another architecture", "another size", "no tokenizer",
     ],
 )  # fmt: skip
 def test_a_damaged_folder_is_refused_in_one_line(how: str, tmp_path: Path) -> None:
-    made = policy()
-    made.update(samples_of(made))
-    made.save(tmp_path)
+    local = policy()
+    local.update(samples_of(local))
+    local.save(tmp_path)
     damaged(tmp_path, how)
-    with pytest.raises(UserError) as found:
-        made.load(tmp_path)
-    assert "\n" not in str(found.value)
-    assert str(tmp_path) in str(found.value)
+    with pytest.raises(UserError) as raised:
+        local.load(tmp_path)
+    assert "\n" not in str(raised.value)
+    assert str(tmp_path) in str(raised.value)
 
 
 def test_a_model_that_needs_what_is_not_installed_says_so(tmp_path: Path) -> None:
     """As all quantised ones do."""
-    made = policy()
-    made.save(tmp_path)
+    local = policy()
+    local.save(tmp_path)
     settings = json.loads((tmp_path / "config.json").read_text())
     quantised = {**settings, "quantization_config": {"quant_method": "gptq", "bits": 4}}
     (tmp_path / "config.json").write_text(json.dumps(quantised))
@@ -124,7 +126,7 @@ def test_open_says_what_is_missing(tmp_path: Path) -> None:
             LocalPolicy.open(path, config())
     with pytest.raises(UserError, match="no GPU") if not torch.cuda.is_available() else pytest.raises(UserError):
         LocalPolicy(tiny_models.model("llama"), tiny_models.tokenizer(), config(model={"device": "cuda"}))
-    made = policy()
-    made.save(tmp_path)
+    local = policy()
+    local.save(tmp_path)
     opened = LocalPolicy.open(tmp_path, config())
-    assert samples_of(opened) == samples_of(made)
+    assert samples_of(opened) == samples_of(local)

@@ -1,4 +1,4 @@
-"""What the local policy learns: transformers' gradients, however they are cut, and when it learns nothing."""
+"""What the local policy learns: transformers' gradients, however they are batched, and when it learns nothing."""
 
 import math
 from dataclasses import replace
@@ -15,35 +15,35 @@ from absolute_zero.policy import generic, shared
 from absolute_zero.policy.batches import Item
 from absolute_zero.policy.learner import Learner
 from absolute_zero.policy.local import LocalPolicy
-from absolute_zero.types import Sample, Sampling, UserError
+from absolute_zero.types import Prompt, Sample, Sampling, UserError
 from local_policies import config, policy, samples_of
 
 EVERY = pytest.mark.parametrize("name", tiny_models.CONFIGS)
 
 
 def gradient(
-    monkeypatch: pytest.MonkeyPatch, made: LocalPolicy, samples: list[Sample]
+    monkeypatch: pytest.MonkeyPatch, local: LocalPolicy, samples: list[Sample]
 ) -> tuple[float, torch.Tensor, float]:
-    """Loss, gradient (before clipping, as one vector) and largest ratio of an update that is not made."""
-    found: list[torch.Tensor] = []
+    """Return loss, gradient (before clipping, as one vector) and largest ratio of an update that is left out."""
+    gradients: list[torch.Tensor] = []
 
     def instead(*_: object, **__: object) -> None:
-        found.append(torch.cat([p.grad.flatten() for p in made.model.parameters() if p.grad is not None]))
+        gradients.append(torch.cat([p.grad.flatten() for p in local.model.parameters() if p.grad is not None]))
 
-    monkeypatch.setattr(made.learner.optimizer, "step", instead)
-    measured = made.update(samples)
-    return measured["loss"], found[0], measured["ratio_max"]
+    monkeypatch.setattr(local.learner.optimizer, "step", instead)
+    metrics = local.update(samples)
+    return metrics["loss"], gradients[0], metrics["ratio/max"]
 
 
-def plain_gradient(made: LocalPolicy, samples: list[Sample]) -> tuple[float, torch.Tensor]:
-    """The same from the definition, sequence by sequence, by transformers' forward and automatic differentiation."""
-    settings = made.cfg.update
+def plain_gradient(local: LocalPolicy, samples: list[Sample]) -> tuple[float, torch.Tensor]:
+    """Return loss and gradient from their definition, by transformers' forward on each sequence and autograd."""
+    settings = local.cfg.update
     total = sum(sample.weight * len(sample.completion.tokens) for sample in samples)
     loss: Any = 0.0
-    made.model.zero_grad()
+    local.model.zero_grad()
     for sample in samples:
-        [prompt], tokens = made.tokens.encode([sample.prompt]), sample.completion.tokens
-        logits = made.model(torch.tensor([[*prompt, *tokens]]), use_cache=False).logits[0, len(prompt) - 1 : -1]
+        [prompt], tokens = local.tokens.encode([sample.prompt]), sample.completion.tokens
+        logits = local.model(torch.tensor([[*prompt, *tokens]]), use_cache=False).logits[0, len(prompt) - 1 : -1]
         every = logits.double().log_softmax(-1)
         logprob = every.gather(-1, torch.tensor(tokens)[:, None])[:, 0]
         entropy = -(every.exp() * every).sum(-1)
@@ -52,12 +52,12 @@ def plain_gradient(made: LocalPolicy, samples: list[Sample]) -> tuple[float, tor
         term = -mismatch * (logprob - old).exp() * sample.advantage - settings.entropy * entropy
         loss = loss + sample.weight * term.sum() / total
     loss.backward()
-    return loss.item(), torch.cat([p.grad.flatten() for p in made.model.parameters()])
+    return loss.item(), torch.cat([p.grad.flatten() for p in local.model.parameters()])
 
 
-def apart(one: torch.Tensor, other: torch.Tensor) -> float:
-    """The distance of two gradients, relative to their length."""
-    return ((one - other).norm() / other.norm()).item()
+def apart(first: torch.Tensor, other: torch.Tensor) -> float:
+    """Return the distance of two gradients, relative to their length."""
+    return ((first - other).norm() / other.norm()).item()
 
 
 @EVERY
@@ -66,11 +66,11 @@ def test_loss_and_gradient_are_those_of_transformers(
     name: str, checkpoint: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     update = {"entropy": 0.1, "grad_clip": 1e9, "checkpoint_activations": checkpoint}
-    made = policy(name, update=update)
-    samples = samples_of(made)
+    local = policy(name, update=update)
+    samples = samples_of(local)
     assert samples == samples_of(policy(name))
-    loss, grad, ratio = gradient(monkeypatch, made, samples)
-    expected_loss, expected = plain_gradient(made, samples)
+    loss, grad, ratio = gradient(monkeypatch, local, samples)
+    expected_loss, expected = plain_gradient(local, samples)
     assert loss == pytest.approx(expected_loss, rel=1e-6, abs=1e-6)
     assert apart(grad, expected) < 3e-6
     assert ratio == 1.0
@@ -78,37 +78,37 @@ def test_loss_and_gradient_are_those_of_transformers(
 
 def test_samples_without_a_gradient_count_and_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = {"entropy": 0.0, "grad_clip": 1e9}
-    made = policy(update=plain)
-    samples = [replace(s, advantage=s.advantage * (place % 2)) for place, s in enumerate(samples_of(made))]
-    loss, grad, _ = gradient(monkeypatch, made, samples)
-    expected_loss, expected = plain_gradient(made, samples)
+    local = policy(update=plain)
+    samples = [replace(s, advantage=s.advantage * (index % 2)) for index, s in enumerate(samples_of(local))]
+    loss, grad, _ = gradient(monkeypatch, local, samples)
+    expected_loss, expected = plain_gradient(local, samples)
     assert loss == pytest.approx(expected_loss, rel=1e-6, abs=1e-6)
     assert apart(grad, expected) < 3e-6
     half = sum(len(s.completion.tokens) for s in samples[1::2])
-    assert made.update(samples)["tokens"] == half
-    assert policy(update={**plain, "entropy": 0.1}).update(samples)["tokens"] > half
-    assert policy(update={**plain, "kl": 0.1}).update(samples)["tokens"] > half
-    assert made.update(samples)["samples"] == len(samples)
-    assert not made.update([replace(s, advantage=0.0) for s in samples])
+    assert local.update(samples)["update/tokens"] == half
+    assert policy(update={**plain, "entropy": 0.1}).update(samples)["update/tokens"] > half
+    assert policy(update={**plain, "kl": 0.1}).update(samples)["update/tokens"] > half
+    assert local.update(samples)["update/samples"] == len(samples)
+    assert not local.update([replace(s, advantage=0.0) for s in samples])
 
 
 @pytest.mark.parametrize("name", ["qwen2", "gpt2"])
-def test_micro_batches_and_lanes_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_micro_batches_and_workers_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = samples_of(policy(name))
     settings = {"entropy": 0.1, "grad_clip": 1e9}
     whole = gradient(monkeypatch, policy(name, update={**settings, "tokens_per_batch": 10**6}), samples)
     for budget in (200, 1):
-        cut = policy(name, update={**settings, "tokens_per_batch": budget})
-        found = gradient(monkeypatch, cut, samples)
-        assert found[0] == pytest.approx(whole[0], rel=1e-6)
-        assert apart(found[1], whole[1]) < 1e-6
-        assert found[2] == 1.0
+        split = policy(name, update={**settings, "tokens_per_batch": budget})
+        parts = gradient(monkeypatch, split, samples)
+        assert parts[0] == pytest.approx(whole[0], rel=1e-6)
+        assert apart(parts[1], whole[1]) < 1e-6
+        assert parts[2] == 1.0
         side_by_side = policy(name, model={"threads": 3}, update={**settings, "tokens_per_batch": budget})
         again = gradient(monkeypatch, side_by_side, samples)
-        if name in tiny_models.FAST:  # in lanes
-            assert again[0] == found[0]
-            assert torch.equal(again[1], found[1])
-        assert apart(again[1], found[1]) < 1e-6  # with threads of OpenMP, which add up in another order
+        if name in tiny_models.FAST:  # by workers
+            assert again[0] == parts[0]
+            assert torch.equal(again[1], parts[1])
+        assert apart(again[1], parts[1]) < 1e-6  # with threads of OpenMP, which add up in another order
 
 
 def test_long_samples_go_through_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,82 +123,83 @@ def test_long_samples_go_through_transformers(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_old_log_probabilities_are_those_before_the_first_update() -> None:
-    made = policy(update={"epochs": 3, "learning_rate": 0.01, "clip_low": 0.01, "clip_high": 0.01})
-    samples = samples_of(made)
-    measured = made.update(samples)
-    assert measured["ratio_max"] > 1.01  # of the last of three updates
-    assert measured["clipped"] > 0
-    assert measured["mismatch_max"] == pytest.approx(1.0, abs=1e-4)  # old against sampler: still the same weights
+    local = policy(update={"epochs": 3, "learning_rate": 0.01, "clip_low": 0.01, "clip_high": 0.01})
+    samples = samples_of(local)
+    metrics = local.update(samples)
+    assert metrics["ratio/max"] > 1.01  # of the last of three updates
+    assert metrics["clip_fraction"] > 0
+    assert metrics["mismatch/max"] == pytest.approx(1.0, abs=1e-4)  # old against sampler: still the same weights
     once = policy(update={"epochs": 1, "learning_rate": 0.01})
-    assert once.update(samples)["ratio_max"] == 1.0
+    assert once.update(samples)["ratio/max"] == 1.0
 
 
 def test_log_probabilities_are_those_at_the_temperature_of_sampling() -> None:
-    made = policy(sampling={"temperature": 0.6})
+    local = policy(sampling={"temperature": 0.6})
     keys = [Key(number) for number in range(3)]
-    rows = made.sample(("a b", "c", "hello <think>"), 2, Sampling(max_tokens=12, temperature=0.6), keys)
-    samples = [Sample("a b", completion, advantage=1.0) for completion in rows[0]]
-    assert made.update(samples)["mismatch_max"] == pytest.approx(1.0, abs=1e-4)
-    assert policy().update(samples)["mismatch"] != pytest.approx(1.0, abs=1e-2)
+    prompts = [Prompt(text) for text in ("a b", "c", "hello <think>")]
+    rows = local.sample(prompts, 2, Sampling(max_tokens=12, temperature=0.6), keys)
+    samples = [Sample(prompts[0], completion, advantage=1.0) for completion in rows[0]]
+    assert local.update(samples)["mismatch/max"] == pytest.approx(1.0, abs=1e-4)
+    assert policy().update(samples)["mismatch/mean"] != pytest.approx(1.0, abs=1e-2)
 
 
-def test_gradients_are_cut_and_weights_decay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gradients_are_clipped_and_weights_decay(monkeypatch: pytest.MonkeyPatch) -> None:
     """By AdamW, decay takes rate * decay of each weight, whatever the gradient."""
     samples = samples_of(policy())
     assert gradient(monkeypatch, policy(update={"grad_clip": 1e9}), samples)[1].norm() > 0.01
-    cut = gradient(monkeypatch, policy(update={"grad_clip": 0.01}), samples)[1]
-    assert cut.norm().item() == pytest.approx(0.01, rel=1e-3)
+    clipped = gradient(monkeypatch, policy(update={"grad_clip": 0.01}), samples)[1]
+    assert clipped.norm().item() == pytest.approx(0.01, rel=1e-3)
     before = [weight.detach().clone() for weight in policy().model.parameters()]
     plain, decayed = (policy(update={"learning_rate": 0.01, "weight_decay": decay}) for decay in (0.0, 0.5))
-    for made in (plain, decayed):
-        made.update(samples)
-    for first, one, other in zip(before, plain.model.parameters(), decayed.model.parameters(), strict=True):
-        torch.testing.assert_close(one - other, 0.01 * 0.5 * first, rtol=1e-3, atol=1e-7)
+    for local in (plain, decayed):
+        local.update(samples)
+    for first, without, with_decay in zip(before, plain.model.parameters(), decayed.model.parameters(), strict=True):
+        torch.testing.assert_close(without - with_decay, 0.01 * 0.5 * first, rtol=1e-3, atol=1e-7)
 
 
 def test_the_reference_is_where_the_run_began(tmp_path: Path) -> None:
-    made = policy(update={"kl": 0.5, "learning_rate": 0.01})
-    assert made.update(samples_of(made))["kl"] == pytest.approx(0.0, abs=1e-9)
-    samples = samples_of(made)
-    made.save(tmp_path)
+    local = policy(update={"kl": 0.5, "learning_rate": 0.01})
+    assert local.update(samples_of(local))["kl"] == pytest.approx(0.0, abs=1e-9)
+    samples = samples_of(local)
+    local.save(tmp_path)
     other = policy(update={"kl": 0.5, "learning_rate": 0.01})
     other.load(tmp_path)
-    found = made.update(samples)["kl"]
-    assert found > 1e-4
-    assert other.update(samples)["kl"] == found
+    divergence = local.update(samples)["kl"]
+    assert divergence > 1e-4
+    assert other.update(samples)["kl"] == divergence
     without = policy()
     without.load(tmp_path)  # which asks for no reference
     (tmp_path / "without").mkdir()
     without.save(tmp_path / "without")
     with pytest.raises(UserError, match="reference"):
-        made.load(tmp_path / "without")
+        local.load(tmp_path / "without")
 
 
 def test_the_learning_rate_falls_at_the_end_of_the_run() -> None:
     """Five steps at 0.4, falling over the last two: (5 - 3) / 2, (5 - 4) / 2; after the end 0, not less."""
-    made = policy(steps=5, update={"warmup_steps": 2, "decay_steps": 2, "learning_rate": 0.4})
-    samples = samples_of(made)
-    rates = [made.update(samples)["learning_rate"] for _ in range(7)]
+    local = policy(steps=5, update={"warmup_steps": 2, "decay_steps": 2, "learning_rate": 0.4})
+    samples = samples_of(local)
+    rates = [local.update(samples)["lr"] for _ in range(7)]
     assert rates == pytest.approx([0.2, 0.4, 0.4, 0.4, 0.2, 0.0, 0.0])
-    made = policy(steps=5, update={"decay_steps": 2, "learning_rate": 0.4, "entropy": 0.0})
+    local = policy(steps=5, update={"decay_steps": 2, "learning_rate": 0.4, "entropy": 0.0})
     for nothing in ([replace(s, advantage=0.0) for s in samples], [], [replace(s, weight=0.0) for s in samples]):
-        assert not made.update(nothing)  # steps of the run all the same
-    assert [made.update(samples)["learning_rate"] for _ in range(2)] == pytest.approx([0.4, 0.2])
+        assert not local.update(nothing)  # steps of the run all the same
+    assert [local.update(samples)["lr"] for _ in range(2)] == pytest.approx([0.4, 0.2])
     short = policy(steps=3, update={"decay_steps": 50, "learning_rate": 0.3})
-    assert [short.update(samples)["learning_rate"] for _ in range(3)] == pytest.approx([0.3, 0.2, 0.1])
+    assert [short.update(samples)["lr"] for _ in range(3)] == pytest.approx([0.3, 0.2, 0.1])
 
 
 def test_warmup_and_what_is_not_finite() -> None:
-    made = policy(update={"warmup_steps": 4, "learning_rate": 0.4})
-    rates = [made.update(samples_of(made, seed))["learning_rate"] for seed in range(5)]
+    local = policy(update={"warmup_steps": 4, "learning_rate": 0.4})
+    rates = [local.update(samples_of(local, seed))["lr"] for seed in range(5)]
     assert rates == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4])
-    sample = samples_of(made)[0]
+    sample = samples_of(local)[0]
     with pytest.raises(ValueError, match="advantage nan"):
-        made.update([Sample(sample.prompt, sample.completion, math.nan)])
-    before = [parameter.clone() for parameter in made.model.parameters()]
+        local.update([Sample(sample.prompt, sample.completion, math.nan)])
+    before = [parameter.clone() for parameter in local.model.parameters()]
     with pytest.raises(Exception, match="not finite"):
-        made.update([Sample(sample.prompt, sample.completion, 1e38, 1e-30)] * 9)
-    assert all(torch.equal(a, b) for a, b in zip(before, made.model.parameters(), strict=True))
+        local.update([Sample(sample.prompt, sample.completion, 1e38, 1e-30)] * 9)
+    assert all(torch.equal(a, b) for a, b in zip(before, local.model.parameters(), strict=True))
 
 
 def test_dropout_is_off() -> None:
@@ -207,5 +208,5 @@ def test_dropout_is_off() -> None:
     assert any(rates)
     item = Item((1, 2, 3), (4, 5), (-1.0, -1.0), 1.0, 1.0)
     settings = config(update={"learning_rate": 0.0, "checkpoint_activations": True}).update
-    made = Learner(model, settings, torch.float32)
-    assert made.update([item])["loss"] == made.update([item])["loss"]
+    learner = Learner(model, settings, torch.float32)
+    assert learner.update([item])["loss"] == learner.update([item])["loss"]

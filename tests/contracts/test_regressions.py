@@ -1,4 +1,4 @@
-"""What a review by attack once found: each was a way to a wrong verdict, an unpunished one, or a stuck lane."""
+"""Ways to a wrong verdict, an unpunished one, or a stuck worker: each stays closed."""
 
 import gc
 import os

@@ -9,9 +9,10 @@ import pytest
 
 from absolute_zero.cli.training import go_on, result_of
 from absolute_zero.config import Config
+from absolute_zero.domains.python.payload import DEDUCTION
 from absolute_zero.evals.statistics import EvalResult
 from absolute_zero.run import CONFIG, Run
-from absolute_zero.types import Kind, UserError
+from absolute_zero.types import UserError
 from worlds import settings
 
 
@@ -21,9 +22,9 @@ def toy(**changed: Any) -> Config:
 
 
 def keep(run: Run, suite: str, step: int, *right: int) -> None:
-    """Marks of tasks of deduction, each solved so many times of eight."""
-    marks = [EvalResult(Kind.DEDUCTION, count, 8, count > 4) for count in right]
-    run.store.set_run(f"marks {suite} {step}", json.dumps([asdict(mark) for mark in marks]))
+    """Results of tasks of deduction, each solved so many times of eight."""
+    results = [EvalResult(DEDUCTION, count, 8, count > 4) for count in right]
+    run.store.set_run(f"evals {suite} {step}", json.dumps([asdict(result) for result in results]))
 
 
 def test_a_gain_is_what_there_is_after_training_and_was_not_before(tmp_path: Path) -> None:

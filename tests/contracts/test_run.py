@@ -11,17 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from absolute_zero.config import Config
-from absolute_zero.evals.triplets import suites
+from absolute_zero.config import Checkpoints, Config
+from absolute_zero.domains.python import DOMAIN, read_payload
+from absolute_zero.domains.python.novelty import digest, normal_form
+from absolute_zero.evals.suites import suites
 from absolute_zero.executor import Sandbox
-from absolute_zero.novelty import digest, normal_form
 from absolute_zero.policy.scripted import Apprentice, Scripted
 from absolute_zero.run import CHECKPOINTS, CONFIG, DATABASE, LATEST, Run, play
 from absolute_zero.store import Store
 from absolute_zero.types import Grade, Step, UserError
-from worlds import settings, watched, world
+from worlds import components, settings, watched
 
-CFG: Config = settings(model={"path": "scripted"}, steps=6, checkpoint_every=2, propose={"batch": 2, "inputs": 4})
+CFG: Config = settings(
+    model={"path": "scripted"}, steps=6, checkpoints={"every": 2}, propose={"batch": 2}, python={"inputs": 4}
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,7 @@ def go(run: Run, sandbox: Sandbox, until: int = 99) -> list[Step]:
     """Play with a new policy until this step is done and stored."""
     steps: list[Step] = []
     last = until
-    for done in play(run, world(watched(sandbox), run.cfg), lambda: bool(steps) and steps[-1].number >= last - 1):
+    for done in play(run, components(watched(sandbox), run.cfg), lambda: bool(steps) and steps[-1].number >= last - 1):
         steps.append(done)
     return steps
 
@@ -88,7 +91,7 @@ def test_what_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
     with Run.begin(CFG, tmp_path) as run:
         pass
     (run.folder / CONFIG).write_text('{"seed": "x"}')
-    with pytest.raises(UserError, match="is damaged, or of another version"):
+    with pytest.raises(UserError, match=r"config.json: seed: .*: mend it there"):
         Run.resume(run.folder)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"Not a directory|File exists"):
@@ -107,9 +110,9 @@ def test_programs_that_are_held_out_stay_out(sandbox: Sandbox, tmp_path: Path) -
     """Those of the suites, and those of the settings; also after the run was resumed."""
     with Run.begin(CFG, tmp_path) as run:
         first, *_ = go(run, sandbox)
-        problem = suites(1)["ood"][0].problem
-        assert digest(normal_form(problem.program)) in run.never
-    programs = [entry.problem.program for entry in first.entries]
+        payload = read_payload(suites(DOMAIN, 1)["ood"][0].payload)
+        assert digest(normal_form(payload.program)) in run.barred
+    programs = [read_payload(task.payload).program for task in first.tasks]
     assert programs
     held = tmp_path / "held.jsonl"
     held.write_text("".join(json.dumps({"program": program}) + "\n" for program in programs))
@@ -118,9 +121,9 @@ def test_programs_that_are_held_out_stay_out(sandbox: Sandbox, tmp_path: Path) -
         steps = go(run, sandbox, until=2)
     with Run.resume(run.folder) as run:
         steps += go(run, sandbox)
-    rulings = [ruling for step in steps for ruling in step.rulings]
-    assert {ruling.made.reason for ruling in rulings if isinstance(ruling.made, Grade)} >= {"held_out"}
-    assert not {entry.problem.program for step in steps for entry in step.entries} & set(programs)
+    results = [validation.result for step in steps for validation in step.validations]
+    assert {result.reason for result in results if isinstance(result, Grade)} >= {"held_out"}
+    assert not {read_payload(task.payload).program for step in steps for task in step.tasks} & set(programs)
 
 
 def test_the_base_solver_is_the_model_that_the_run_began_with(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -128,10 +131,12 @@ def test_the_base_solver_is_the_model_that_the_run_began_with(sandbox: Sandbox, 
     able.state = dict.fromkeys(able.state, 50.0)
     cfg = CFG.model_copy(update={"steps": 2, "evals": CFG.evals.model_copy(update={"base_every": 1})})
     with Run.begin(cfg, tmp_path) as run:
-        steps = list(play(run, world(watched(sandbox, able), cfg)))
-        rates = {name: value for _, name, value in run.store.metrics() if name.startswith("solve_rate/base/")}
-    new = [entry for step in steps if step.number > 0 for entry in step.entries]
-    assert all(entry.successes == entry.trials > 0 for entry in new)
+        steps = list(play(run, components(watched(sandbox, able), cfg)))
+        rates = {
+            name: value for _, name, value in run.store.metrics() if name.startswith("difficulty/success_rate_base/")
+        }
+    new = [task for step in steps if step.number > 0 for task in step.tasks]
+    assert all(task.successes == task.trials > 0 for task in new)
     assert rates
     assert max(rates.values()) < 1
 
@@ -140,7 +145,7 @@ def test_the_base_solver_is_the_model_that_the_run_began_with(sandbox: Sandbox, 
 
 
 def test_a_run_stopped_and_resumed_is_the_same(sandbox: Sandbox, tmp_path: Path, whole: list[str]) -> None:
-    with Run.begin(CFG.model_copy(update={"checkpoint_every": 0}), tmp_path) as run:
+    with Run.begin(CFG.model_copy(update={"checkpoints": Checkpoints(every=0)}), tmp_path) as run:
         assert go(run, sandbox, until=3)[-1].number == 3  # saved, though it was not due
     with Run.resume(run.folder) as run:
         assert [done.number for done in go(run, sandbox)] == [4, 5, 6]
@@ -150,7 +155,7 @@ def test_a_run_stopped_and_resumed_is_the_same(sandbox: Sandbox, tmp_path: Path,
 
 def test_steps_after_the_last_checkpoint_are_made_again(sandbox: Sandbox, tmp_path: Path, whole: list[str]) -> None:
     with Run.begin(CFG, tmp_path) as run:
-        for done in play(run, world(watched(sandbox), CFG)):
+        for done in play(run, components(watched(sandbox), CFG)):
             if done.number == 5:
                 break
     with Run.resume(run.folder) as run:
@@ -166,7 +171,7 @@ def test_a_damaged_checkpoint_is_passed_over(sandbox: Sandbox, tmp_path: Path, w
     (run.folder / CHECKPOINTS / "6" / "script.json").write_text("{}")
     said: list[str] = []
     with Run.resume(run.folder) as run:
-        assert [done.number for done in play(run, world(watched(sandbox), CFG), say=said.append)] == [5, 6]
+        assert [done.number for done in play(run, components(watched(sandbox), CFG), say=said.append)] == [5, 6]
         assert go(run, sandbox) == []
     lost = run.folder / CHECKPOINTS / "6"
     again = "going on after step 4, the last that is saved: steps up to 6 are made again"
@@ -184,13 +189,13 @@ def test_where_no_checkpoint_is_left_nothing_is_forgotten(sandbox: Sandbox, tmp_
 
 
 def test_where_no_step_is_saved_yet_all_are_made_again(sandbox: Sandbox, tmp_path: Path) -> None:
-    with Run.begin(CFG.model_copy(update={"checkpoint_every": 0}), tmp_path) as run:
-        for done in play(run, world(watched(sandbox), run.cfg)):
+    with Run.begin(CFG.model_copy(update={"checkpoints": Checkpoints(every=0)}), tmp_path) as run:
+        for done in play(run, components(watched(sandbox), run.cfg)):
             if done.number == 2:
                 break
     said: list[str] = []
     with Run.resume(run.folder) as run:
-        assert [done.number for done in play(run, world(watched(sandbox), run.cfg), say=said.append)][:2] == [1, 2]
+        assert [done.number for done in play(run, components(watched(sandbox), run.cfg), say=said.append)][:2] == [1, 2]
     assert said == ["no step is saved yet: steps up to 2 are made again"]
 
 
@@ -218,7 +223,7 @@ def test_a_run_keeps_to_its_folder_when_latest_moves_on(sandbox: Sandbox, tmp_pa
 
 def test_without_any_checkpoint_seeding_is_kept(sandbox: Sandbox, tmp_path: Path, whole: list[str]) -> None:
     with Run.begin(CFG, tmp_path) as run:
-        for done in play(run, world(watched(sandbox), CFG)):
+        for done in play(run, components(watched(sandbox), CFG)):
             if done.number == 1:
                 break
     with Run.resume(run.folder) as run:
@@ -232,9 +237,10 @@ def test_without_any_checkpoint_seeding_is_kept(sandbox: Sandbox, tmp_path: Path
 KILLED = """
 import sys
 from pathlib import Path
-from absolute_zero.run import Run, play, world_of
-with Run.resume(Path(sys.argv[1])) as run, world_of(run.cfg) as world:
-    for done in play(run, world):
+from absolute_zero.components import open_components
+from absolute_zero.run import Run, play
+with Run.resume(Path(sys.argv[1])) as run, open_components(run.cfg) as parts:
+    for done in play(run, parts):
         print(done.number, flush=True)
 """
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,11 +16,12 @@ from absolute_zero.store import Store
 from steps import TASKS, endless, keep
 
 ROOT = Path(__file__).resolve().parents[2]
+SCHEMA_1 = ROOT / "tests" / "fixtures" / "schema1" / "run.db"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])}
 
 
 def expected(folder: Path, steps: int) -> list[str]:
-    """The dump of a run that nobody disturbed."""
+    """Return the dump of a run that nobody disturbed."""
     with Store.open(folder / "undisturbed.db") as store:
         for number in range(1, steps + 1):
             keep(store, number)
@@ -43,7 +45,7 @@ def test_kill_and_read(tmp_path: Path) -> None:
                     assert last >= before
                     texts = [it.rollout.completion.text for it in reader.rollouts(last)]
                     assert texts == [it.completion.text for it in endless(last).rollouts]
-                    assert sum(1 for _ in reader.fingerprints()) >= TASKS * last
+                    assert sum(1 for _ in reader.tasks()) >= TASKS * last
                     assert len(reader.metrics(after=last - 1)) >= 1
             writer.kill()
             printed = [int(line) for line in writer.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
@@ -83,9 +85,9 @@ def test_a_disk_that_refuses(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ON_A_SMALL_DISK, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
-    kept, seen, said = done.stdout.split(" ", 2)
+    kept, seen, message = done.stdout.split(" ", 2)
     assert int(kept) == int(seen) > 1
-    assert said.startswith(f"{path}: step {int(kept) + 1} was not kept: reading or writing failed: look at the disk")
+    assert message.startswith(f"{path}: step {int(kept) + 1} was not kept: reading or writing failed: look at the disk")
     with Store.open(path) as store:
         assert store.last_step() == int(kept)
         keep(store, int(kept) + 1)
@@ -125,6 +127,15 @@ def test_in_a_folder_of_somebody_else() -> None:
             read, opened = subprocess.check_output(command, text=True, env=ENVIRONMENT).splitlines()
             assert read == "last step 1"
             assert re.match(f"{path}: not opened: .*: .* or copy the run to a folder of yours", opened)
+            folder.chmod(0o755)
+            path.unlink()
+            shutil.copyfile(SCHEMA_1, path)
+            path.chmod(0o444)
+            folder.chmod(0o555)
+            read, opened = subprocess.check_output(command, text=True, env=ENVIRONMENT).splitlines()
+            assert read == "last step 4"  # migrated in memory
+            assert re.match(f"{path}: not opened: .*: .* or copy the run to a folder of yours", opened)
+            assert path.read_bytes() == SCHEMA_1.read_bytes()
             folder.chmod(0o755)
             for file in folder.iterdir():
                 file.unlink()

@@ -50,7 +50,7 @@ def test_a_toy_run_ends_with_its_result(tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0].startswith("run runs/001   sandbox ")
-    assert [line.split()[0] for line in lines[2:8]] == ["measuring", "measuring", "seed", "1", "2", "3"]
+    assert [line.split()[0] for line in lines[2:8]] == ["Evaluating", "Evaluating", "seed", "1", "2", "3"]
     folder = tmp_path / "runs" / "001"
     assert (tmp_path / "runs" / "latest").resolve() == folder.resolve()
     result = json.loads((folder / "result.json").read_text())
@@ -72,10 +72,10 @@ def test_a_second_run_has_a_folder_of_its_own_and_equal_rows(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_run_after_a_saved_step(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    ended, out = interrupted(tmp_path, [number], "checkpoint_every=0")
+    ended, out = interrupted(tmp_path, [number], "checkpoints.every=0")
     assert ended == code
-    assert out.startswith("stopping after this step; once more to leave at once\n")
-    assert out.splitlines()[-1] == "stopped; go on with: azr train --resume runs/001"
+    assert out.startswith("Finishing this step and saving. Press Ctrl-C again to quit now.\n")
+    assert out.splitlines()[-1] == "Stopped. Go on with: azr train --resume runs/001"
     with Store.read(tmp_path / "runs" / "001" / "run.db") as store:
         [(saved, _)] = store.checkpoints()
         assert saved == store.last_step()
@@ -116,8 +116,8 @@ def test_a_stopped_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
         (["--recipe", "tiny", "model.path=./none"], "model"),
         ([*TOY, "--runs", "/proc/none"], "/proc/none"),
         ([*TOY, "--name", "a/b"], "one plain word"),
-        ([*TOY, "buffer.held_out=['none.jsonl']"], "cannot read the held-out programs"),
-        ([*TOY, "solve.trails=3"], "did you mean solve.trials?"),
+        ([*TOY, "buffer.held_out=['none.jsonl']"], "cannot read the held-out tasks"),
+        ([*TOY, "solve.n_dificulty=3"], "did you mean solve.n_difficulty?"),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -52,7 +52,7 @@ def load(name: str) -> list[dict]:
 
 
 class Plainly(ast.NodeTransformer):
-    """What EXECUTOR.md 4.1 reads beyond `ast.literal_eval`, put into words which that function knows."""
+    """What `absolute_zero.values` reads beyond `ast.literal_eval`, put into words which that function knows."""
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return ast.Constant(0.5) if node.id in ("inf", "nan") else node
@@ -65,7 +65,7 @@ class Plainly(ast.NodeTransformer):
 
 
 def is_literal(text: str) -> bool:
-    """Whether this text is a literal of EXECUTOR.md 4.1."""
+    """Whether this text is a literal that `absolute_zero.values` reads."""
     try:
         tree = ast.parse(text.strip(), mode="eval").body
         ast.literal_eval(Plainly().visit(tree))
@@ -235,7 +235,7 @@ def test_exact_seed_pairs_agree(pairs: list[Pair]) -> None:
 @with_seeds
 def test_seed_programs_that_hang_on_the_hash_seed_are_refused(pairs: list[Pair]) -> None:
     """47 pairs changed under another hash seed when they were checked. In two only the order inside a dict or
-    a set did: equal by EXECUTOR.md 4.6, so the value stands. 21 hold a Counter. The other 24 are caught."""
+    a set did: equal by `absolute_zero.values`, so the value stands. 21 hold a Counter. The other 24 are caught."""
     marked = [pair for pair in pairs if pair.check == "hash_order"]
     assert Counter(pair.got.verdict for pair in marked) == {
         Verdict.NONDETERMINISTIC: 24,

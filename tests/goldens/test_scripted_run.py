@@ -12,15 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from absolute_zero import selfplay
 from absolute_zero.config import Config
 from absolute_zero.executor import Sandbox
 from absolute_zero.store import Checkpoint, StepExtras, Store
+from absolute_zero.training import train
 from absolute_zero.types import Step
-from worlds import settings, watched, world
+from worlds import components, settings, watched
 
 GOLDEN = Path(__file__).with_name("scripted_run.txt")
-CFG: Config = settings(propose={"batch": 2, "inputs": 4, "references": 2}, solve={"trials": 2, "reuse_trials": True})
+CFG: Config = settings(
+    propose={"batch": 2, "references": 2}, python={"inputs": 4}, solve={"n_difficulty": 2, "reuse_difficulty": True}
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def play(sandbox: Sandbox, folder: Path, until: int = CFG.steps) -> list[str]:
     with Store.open(folder / "run.db") as store:
         if newest := store.checkpoints():
             seen.load(folder / newest[0][1].folder)
-        for done in selfplay.train(world(seen, CFG), store, CFG, keep=keep):
+        for done in train(components(seen, CFG), store, CFG, keep=keep):
             if done.number == until:
                 break
         return list(store.dump())

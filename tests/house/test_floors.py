@@ -1,10 +1,10 @@
 """Imports go down only: which room may import which, and where third parties may be imported.
 
-A room is a module or package directly under `absolute_zero`. It may import rooms on lower floors and itself;
-`types`, `values` and `chance` are everybody's words. A new room gets its floor here first.
+`docs/rooms.md` says what rooms and floors are, and what belongs where. A new room gets its floor here first.
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,23 +14,24 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 FLOORS = {
-    0: ("types", "values", "programs", "chance", "ports", "config"),
-    1: ("text", "rewards", "advantages", "novelty", "disk", "store", "executor", "policy"),
-    2: ("tasks", "buffer", "monitors"),
-    3: ("selfplay",),
-    4: ("evals",),
-    5: ("run", "embedded", "report", "export"),
+    0: ("types", "values", "keys", "renamed", "checked", "ports", "plugins", "programs", "machine", "disk", "config"),
+    1: ("executor", "text", "policy", "store", "rewards", "advantages"),
+    2: ("monitors", "buffer", "domains"),
+    3: ("selfplay", "training"),
+    4: ("components", "evals"),
+    5: ("run", "pretraining", "report"),
     6: ("cli",),
     7: ("__init__",),
 }
-WORDS = ("types", "values", "chance")
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
+ORDER = list(FLOOR)
 TENSORS = {"torch", "transformers", "tokenizers", "safetensors"}
 THIRD_PARTIES = {
-    "config": {"pydantic"},
+    "config": {"pydantic", "pydantic_core"},
+    "domains": {"pydantic"},
     "cli": {"typer", "rich"},
     "policy": TENSORS | {"ray", "vllm", "peft"},
-    "embedded": TENSORS,
+    "pretraining": TENSORS,
 }
 # Not there on Windows, or not on macOS. Imported at the top level on the sandbox's own side only, which
 # runs on Linux and which nothing imports from outside.
@@ -54,18 +55,26 @@ def faults(path: Path, package: Path) -> Iterator[str]:
     room = place.parts[0].removesuffix(".py")
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for top, *rest in imports(ast.walk(tree)):
-        if top == package.name:
+        if top == package.name and room != "__init__":
             other = rest[0] if rest else "__init__"
-            if other == "__version__" or other in (room, *WORDS):
+            if other == "__version__" or other == room:
                 continue
-            if FLOOR[other] >= FLOOR[room]:
+            if ORDER.index(other) >= ORDER.index(room):
                 yield f"{place}: {room} is on floor {FLOOR[room]}, {other} is on floor {FLOOR[other]}"
-        elif top not in sys.stdlib_module_names and top not in THIRD_PARTIES.get(room, ()):
+        elif top not in {package.name, *sys.stdlib_module_names} and top not in THIRD_PARTIES.get(room, ()):
             yield f"{place}: {room} may not import {top}"
     if place.as_posix() not in CHILD_SIDE:
         # A top-level `if` or `try` may know its platform; the test with everything blocked judges those.
         for name in {top for top, *_ in imports(iter(tree.body))} & set(POSIX_ONLY):
             yield f"{place}: {name} at the top level is not there on Windows"
+
+
+def test_the_page_of_the_rooms_says_the_same() -> None:
+    """Each room in its order, with its floor and the third parties that it may import."""
+    page = (SOURCE.parent / "docs" / "rooms.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d) \| `(\w+)` \| [^|]+ \| ([\w, ]*)\|$", page, re.MULTILINE)
+    assert [(room, int(floor)) for floor, room, _ in rows] == [item for item in FLOOR.items() if item[0] != "__init__"]
+    assert {room: {*names.strip().split(", ")} for _, room, names in rows if names.strip()} == THIRD_PARTIES
 
 
 def test_imports_go_down_only() -> None:

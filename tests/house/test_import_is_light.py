@@ -19,7 +19,9 @@ def imported_by(statement: str) -> set[str]:
     return set(out.splitlines()[-1].split()[1:])
 
 
-@pytest.mark.parametrize("name", [f"absolute_zero{room}" for room in ("", ".values", ".executor", ".policy")])
+@pytest.mark.parametrize(
+    "name", [f"absolute_zero{room}" for room in ("", ".values", ".executor", ".policy", ".plugins", ".ports")]
+)
 def test_importing_is_light(name: str) -> None:
     assert imported_by(f"import {name}") == set()
 
@@ -29,6 +31,13 @@ def test_the_command_line_is_light(option: str) -> None:
     pytest.importorskip("typer")
     statement = f"from absolute_zero.cli import main; assert main(['{option}']) == 0"
     assert imported_by(statement) <= {"pydantic_core"}
+
+
+def test_the_public_list_is_there_and_comes_when_it_is_asked_for() -> None:
+    names = "import absolute_zero as a; assert all(hasattr(a, name) for name in a.__all__); assert 'step' in dir(a)"
+    assert "pydantic_core" in imported_by(names)
+    assert "torch" not in imported_by(names)
+    assert imported_by("from absolute_zero import Sandbox, Task, judge_deduction") == set()
 
 
 def test_the_rule_sees_what_is_heavy() -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from absolute_zero import selfplay
 from absolute_zero.executor import Sandbox
 from absolute_zero.policy.scripted import Apprentice
 from absolute_zero.store import Store
+from absolute_zero.training import train
 from absolute_zero.types import Sample
-from worlds import settings, watched, world
+from worlds import components, settings, watched
 
 PARTS = ("solve deduction", "solve abduction", "solve induction")
 
@@ -37,7 +37,7 @@ class Contrary:
 def skills(sandbox: Sandbox, path: Path, script: Apprentice | Contrary, **changed: object) -> dict[str, float]:
     cfg = settings(steps=25, **changed)
     with Store.open(path, rollouts="none") as store:
-        for _ in selfplay.train(world(watched(sandbox, script), cfg), store, cfg):  # pyright: ignore[reportArgumentType]
+        for _ in train(components(watched(sandbox, script), cfg), store, cfg):  # pyright: ignore[reportArgumentType]
             pass
     return script.state
 
@@ -48,7 +48,7 @@ def test_it_learns_every_kind(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_it_learns_from_practice_alone(sandbox: Sandbox, tmp_path: Path) -> None:
-    after = skills(sandbox, tmp_path / "run.db", Apprentice(rate=0.1), solve={"trials": 2, "tries": 4})
+    after = skills(sandbox, tmp_path / "run.db", Apprentice(rate=0.1), solve={"n_difficulty": 2, "n_practice": 4})
     assert all(after[part] > 0.5 for part in PARTS)
 
 

@@ -1,4 +1,4 @@
-"""The model in the package: what it is, and that it solves and proposes. Figures: its card, in `embedded/weights`.
+"""The model in the package: what it is, and that it solves and proposes. Figures: its card, in `pretraining/weights`.
 
 Bounds stand ten to twenty points below the card: so few tasks say no more, and a broken model is far below them.
 """
@@ -11,15 +11,17 @@ import pytest
 
 from absolute_zero import selfplay
 from absolute_zero.buffer import Buffer
+from absolute_zero.components import WEIGHTS, open_components
 from absolute_zero.config import Config, load
+from absolute_zero.domains.python import DOMAIN
+from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION, KINDS
 from absolute_zero.evals.statistics import table
-from absolute_zero.evals.triplets import evaluate, suites
+from absolute_zero.evals.suites import evaluate, suites
 from absolute_zero.keys import Key
 from absolute_zero.ports import Components
-from absolute_zero.run import WEIGHTS, open_components
-from absolute_zero.types import Entry, Grade, Kind, Status
+from absolute_zero.types import Grade, Status
 
-FLOOR = {Kind.DEDUCTION: 0.6, Kind.ABDUCTION: 0.3, Kind.INDUCTION: 0.08}
+FLOOR = {DEDUCTION: 0.6, ABDUCTION: 0.3, INDUCTION: 0.08}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def config() -> Config:
 
 
 @pytest.fixture(scope="module")
-def world(config: Config) -> Iterator[Components]:
+def parts(config: Config) -> Iterator[Components]:
     with open_components(config) as made:
         yield made
 
@@ -43,30 +45,32 @@ def test_it_is_small_and_of_the_promised_shape() -> None:
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) <= 16 << 20
 
 
-def test_it_solves_held_out_tasks(world: Components, config: Config) -> None:
-    found = table(evaluate(world, suites(25)["held_out"], config.sampling.drawing, Key(1), greedy=False))
-    assert {kind: found[kind]["t1"].value >= floor for kind, floor in FLOOR.items()} == dict.fromkeys(FLOOR, True)
+def test_it_solves_held_out_tasks(parts: Components, config: Config) -> None:
+    tasks = suites(DOMAIN, 25)["held_out"]
+    rows = table(evaluate(parts, tasks, config.sampling.drawing, Key(1), greedy=False))
+    assert {kind: rows[kind]["t1"].value >= floor for kind, floor in FLOOR.items()} == dict.fromkeys(FLOOR, True)
 
 
-def test_it_proposes(world: Components, config: Config) -> None:
-    buffer, valid, malformed, said = Buffer(config), 0, 0, list[str]()
+def test_it_proposes(parts: Components, config: Config) -> None:
+    buffer, valid, malformed, texts = Buffer(config, parts.task_types, parts.seeds), 0, 0, list[str]()
     for number in (1, 2):
-        drafts = selfplay.propose(world, buffer, config, Key(2).at(number))
-        rulings = selfplay.gate(number, drafts, world, buffer)
-        buffer.add([ruling.made for ruling in rulings if isinstance(ruling.made, Entry)])
-        for ruling in rulings:
-            valid += ruling.valid
-            malformed += isinstance(ruling.made, Grade) and ruling.made.status is Status.MALFORMED
-            if ruling.valid:
-                said.append(ruling.draft.completion.text)
+        proposals = selfplay.propose(parts, buffer, config, Key(2).at(number))
+        validations = selfplay.validate(number, proposals, parts, buffer, config)
+        buffer.add([validation.task for validation in validations if validation.task])
+        for validation in validations:
+            valid += validation.valid
+            result = validation.result
+            malformed += isinstance(result, Grade) and result.status is Status.MALFORMED
+            if validation.valid:
+                texts.append(validation.proposal.completion.text)
     asked = 2 * 3 * config.propose.batch
     assert valid > 0.7 * asked
     assert malformed < 0.05 * asked
-    assert len(set(said)) > 0.9 * len(said)
+    assert len(set(texts)) > 0.9 * len(texts)
 
 
 def test_its_card_says_what_it_is() -> None:
     card = (WEIGHTS / "README.md").read_text(encoding="utf-8")
-    assert all(f"| {kind} |" in card for kind in Kind)
+    assert all(f"| {kind} |" in card for kind in KINDS)
     assert "azr pretrain" in card
     assert Path(WEIGHTS / "tokenizer.json").exists()

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from absolute_zero.advantages import BOUND, ESTIMATORS, Reward, advantages, sampled_once
-from absolute_zero.types import Kind, Role
+from absolute_zero.advantages import BOUND, ESTIMATORS, compute, sampled_once
+from absolute_zero.domains.python.payload import DEDUCTION, KINDS
+from absolute_zero.types import Reward, Role
 
 EVERY = pytest.mark.parametrize("name", ESTIMATORS)
 DIVIDED = pytest.mark.parametrize("name", ["trr++", "trr++_token", "reinforce++", "grpo"])
@@ -22,7 +23,7 @@ NOT_DIVIDED = pytest.mark.parametrize("name", ["dr_grpo", "rloo"])
 
 
 def by(name: str, samples: Sequence[Reward]) -> list[float]:
-    return advantages(samples, dict.fromkeys(Role, name))
+    return compute(samples, dict.fromkeys(Role, name))[1]
 
 
 def pools(name: str, samples: Sequence[Reward]) -> dict[Hashable, list[int]]:
@@ -49,7 +50,7 @@ def steps(draw: st.DrawFn, rewards: st.SearchStrategy[float] = EIGHTHS, weights:
     """Some samples of some prompts, each prompt at least twice, in any order."""
     samples: list[Reward] = []
     for prompt in range(draw(st.integers(1, 5))):
-        role, kind = draw(st.sampled_from(Role)), draw(st.sampled_from(Kind))
+        role, kind = draw(st.sampled_from(Role)), draw(st.sampled_from(KINDS))
         for reward in draw(st.lists(rewards, min_size=2, max_size=5)):
             weight = draw(WEIGHTS) if weights else 1.0
             samples.append(Reward(role, kind, prompt, reward, weight, draw(st.integers(1, 6))))
@@ -123,7 +124,7 @@ def test_pools_do_not_influence_each_other(name: str, samples: list[Reward], dat
 @given(samples=steps(), names=st.fixed_dictionaries({role: st.sampled_from(sorted(ESTIMATORS)) for role in Role}))
 def test_roles_with_different_estimators_are_apart(samples: list[Reward], names: dict[Role, str]) -> None:
     assume(len(set(names.values())) == len(Role))
-    found = advantages(samples, names)
+    found = compute(samples, names)[1]
     for role, name in names.items():
         mine = [at for at, sample in enumerate(samples) if sample.role is role]
         assert by(name, [samples[at] for at in mine]) == [found[at] for at in mine]
@@ -139,8 +140,8 @@ LENGTHS = st.integers(0, 3) | st.integers(0, 10**100)
 @EVERY
 @given(st.data())
 def test_no_numbers_give_nan_or_infinity(name: str, data: st.DataObject) -> None:
-    one = st.builds(Reward, st.sampled_from(Role), st.sampled_from(Kind), st.integers(0, 1), ANY, SIZES, LENGTHS)
-    samples = data.draw(st.lists(one | one.map(lambda sample: replace(sample, role=Role.SOLVE, kind=Kind.DEDUCTION))))
+    one = st.builds(Reward, st.sampled_from(Role), st.sampled_from(KINDS), st.integers(0, 1), ANY, SIZES, LENGTHS)
+    samples = data.draw(st.lists(one | one.map(lambda sample: replace(sample, role=Role.SOLVE, kind=DEDUCTION))))
     lone = sampled_once(samples, dict.fromkeys(Role, name))
     samples = [sample for at, sample in enumerate(samples) if at not in lone]
     found = by(name, samples)
@@ -154,8 +155,8 @@ def test_no_numbers_give_nan_or_infinity(name: str, data: st.DataObject) -> None
 def test_what_is_out_of_bounds_is_refused_and_the_rest_is_finite(
     name: str, reward: float, weight: float, tokens: int
 ) -> None:
-    samples = [Reward(Role.SOLVE, Kind.DEDUCTION, 0, value) for value in (0.0, 1.0)]
-    samples.append(Reward(Role.SOLVE, Kind.DEDUCTION, 0, reward, weight, tokens))
+    samples = [Reward(Role.SOLVE, DEDUCTION, 0, value) for value in (0.0, 1.0)]
+    samples.append(Reward(Role.SOLVE, DEDUCTION, 0, reward, weight, tokens))
     if abs(reward) <= BOUND and 0 <= weight <= BOUND and 0 <= tokens <= BOUND:
         assert all(math.isfinite(value) for value in by(name, samples))
     else:
@@ -171,7 +172,7 @@ def test_what_is_out_of_bounds_is_refused_and_the_rest_is_finite(
 )
 def test_equal_up_to_rounding_is_exactly_zero(name: str, reward: float, ulps: list[int], weights: list[float]) -> None:
     rewards = [reward + apart * math.ulp(reward) for apart in ulps]
-    samples = [Reward(Role.SOLVE, Kind.DEDUCTION, 0, *pair, 3) for pair in zip(rewards, weights, strict=False)]
+    samples = [Reward(Role.SOLVE, DEDUCTION, 0, *pair, 3) for pair in zip(rewards, weights, strict=False)]
     assert by(name, samples) == [0.0] * len(samples)
 
 

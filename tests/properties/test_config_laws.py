@@ -12,26 +12,30 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from absolute_zero.config import Config, as_toml, load
+from absolute_zero import plugins
+from absolute_zero.config import Config, as_toml, load, overrides
 from absolute_zero.config.catalogue import catalogue, sections
+from absolute_zero.config.settings import section_of
 from absolute_zero.config.writing import dotted
+from absolute_zero.renamed import SETTINGS
 from absolute_zero.types import UserError
 
 SCHEMA = Config.model_json_schema()
-PLACES = tuple(catalogue())
-KEYS = st.sampled_from([dotted(place) for place in PLACES] + [*sections(), "base", "sovle.trials", "x", "a.b.c"])
+KEYS = st.sampled_from(
+    [dotted(key) for key in catalogue()] + [*sections(), *SETTINGS, "base", "sovle.n_difficulty", "x", "a.b.c"]
+)
 MARKS = st.sampled_from(
     "= . , [ ] { } [[ ]] ' \" ''' \"\"\" # \\ \n \r \t \0 \ud800 \u2028 é 0 1 -1 1e9 1e999 nan inf 0x true false "
-    "deduction solve trials paper.toml laptop 1979-05-27".split(" ")
+    "deduction solve rollouts python gone:GONE paper.toml laptop 1979-05-27".split(" ")
 )
 TEXT = st.lists(MARKS | st.characters() | KEYS, max_size=12).map("".join)
 OVERRIDES = st.lists(TEXT | st.builds("{}={}".format, KEYS, TEXT), max_size=3)
 
 
-def whole(recipe: Path | str | None, overrides: list[str]) -> None:
-    """`load` gives a Config, or refuses in one printable line."""
+def whole(recipe: Path | str | None, texts: list[str]) -> None:
+    """Check that `load` gives a Config, or refuses in one printable line."""
     try:
-        assert isinstance(load(recipe, overrides), Config)
+        assert isinstance(load(recipe, texts), Config)
     except UserError as error:
         text = str(error)
         assert text
@@ -41,9 +45,9 @@ def whole(recipe: Path | str | None, overrides: list[str]) -> None:
 
 @given(TEXT, OVERRIDES)
 @settings(max_examples=150)
-def test_any_recipe_name_and_overrides_give_settings_or_one_line(name: str, overrides: list[str]) -> None:
-    whole(None, overrides)
-    whole(name, overrides)
+def test_any_recipe_name_and_overrides_give_settings_or_one_line(name: str, texts: list[str]) -> None:
+    whole(None, texts)
+    whole(name, texts)
 
 
 @given(st.lists(KEYS | TEXT | MARKS | st.just("\n"), max_size=20).map("".join), st.binary(max_size=3))
@@ -56,12 +60,16 @@ def test_any_bytes_as_a_recipe_give_settings_or_one_line(text: str, data: bytes)
 
 
 def values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """What one piece of schema lets through."""
+    """Return what one piece of schema lets through."""
     if "$ref" in schema:
         return values(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]])
+    if "group" in schema:
+        return names(schema["group"])
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     match schema["type"]:
+        case "object" if "properties" not in schema:
+            return st.dictionaries(names("terms"), values(schema["additionalProperties"]), max_size=3)
         case "object":
             return st.fixed_dictionaries({}, optional={key: values(part) for key, part in schema["properties"].items()})
         case "boolean":
@@ -80,20 +88,37 @@ def values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
             above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
             return st.floats(
                 above if low is None else low, below if high is None else high,
-                exclude_min=low is None, exclude_max=high is None and below is not None, allow_infinity=False,
+                exclude_min=low is None and above is not None, exclude_max=high is None and below is not None,
+                allow_infinity=False, allow_nan=False,
             )  # fmt: skip
+
+
+def names(group: str) -> st.SearchStrategy[str]:
+    """Return names of a group, and others that are taken without a look."""
+    if group == "domains":
+        return st.just("python")
+    known = st.from_regex(r"[a-z]+(\.[a-z_]+)?:[A-Z]+", fullmatch=True)
+    if group == "templates":
+        known |= st.text(max_size=5).map("./{}".format)
+    return known if group == "terms" else known | st.sampled_from(plugins.names(group))
 
 
 @st.composite
 def configs(draw: st.DrawFn) -> Config:
-    """A Config, from any settings that fit together."""
-    given = draw(values(SCHEMA))
+    """Return a Config, from any settings that fit together."""
+    table = draw(values(SCHEMA))
+    section, model = section_of("python")
+    assert model is not None
+    table[section] = draw(values(model.model_json_schema()))
+    if "kinds" in table:
+        kinds = draw(st.permutations(["deduction", "abduction", "induction"]))
+        table["kinds"] = kinds[: draw(st.integers(0, 3))]
     try:
-        return Config.model_validate(given)
+        return Config.model_validate(table)
     except ValidationError as error:
         wrong = [detail["loc"] for detail in error.errors()]
     # Each by itself is within its bounds: only how they fit together can be wrong.
-    assert wrong == [()]
+    assert wrong in ([()], [("kinds",)])
     reject()
 
 
@@ -112,3 +137,4 @@ def test_any_config_survives_being_written(config: Config) -> None:
     assert back == config
     assert back.model_dump_json() == text
     assert as_toml(back) == written
+    assert load("laptop", overrides(config, load("laptop"))) == config

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from absolute_zero.novelty import (
+from absolute_zero.domains.python.novelty import (
     COMMON,
     KINDRED,
     NEAR,
@@ -22,7 +22,7 @@ from absolute_zero.novelty import (
     reads_input,
     written,
 )
-from absolute_zero.types import Kind, Problem, Result, Verdict
+from absolute_zero.types import Result, Verdict
 from absolute_zero.values import MAX_TEXT, Unreadable, Unwritable, canonical, read_arguments
 
 ATOMS: st.SearchStrategy[Any] = (
@@ -113,10 +113,10 @@ def test_facts_are_total_and_blind_to_the_order_of_inputs(inputs: list[str], ans
     asked, values = [ask for ask, _ in answers], [value for _, value in answers]
     results = [Result(Verdict.VALUE if value else Verdict.ERROR, value) for value in values]
     program = "def f(a=1, b=2, *c, **d):\n    return a"
-    one = facts(Problem(Kind.INDUCTION, program, tuple((given, "1") for given in inputs)), asked, results)
-    turned = facts(Problem(Kind.INDUCTION, program, tuple((given, "1") for given in inputs[::-1])), asked, results)
-    assert one == turned
-    assert (len(one.normal), len(one.key), len(one.behaviour)) == (16, 16, 16)
+    ordered = facts(program, [(argument, "1") for argument in inputs], asked, results)
+    turned = facts(program, [(argument, "1") for argument in inputs[::-1]], asked, results)
+    assert ordered == turned
+    assert (len(ordered.family), len(ordered.exact), len(ordered.behaviour)) == (16, 16, 16)
 
 
 @given(JUNK | st.builds(lambda program, size: program[:size], st.sampled_from(PROGRAMS), st.integers(0, 150)))

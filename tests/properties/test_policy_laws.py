@@ -13,13 +13,13 @@ ITEMS = st.lists(st.builds(Item, TOKENS, TOKENS, st.just(()), st.just(0.0), st.s
 
 @given(ITEMS, st.integers(1, 300))
 def test_every_sample_is_in_one_micro_batch_and_they_fit(items: list[Item], budget: int) -> None:
-    cut = micro_batches(items, budget)
-    found = [item for batch in cut for group in batch for item in group.items]
-    assert sorted(map(repr, found)) == sorted(map(repr, items))
-    for batch in cut:
+    batches = micro_batches(items, budget)
+    batched = [item for batch in batches for group in batch for item in group.items]
+    assert sorted(map(repr, batched)) == sorted(map(repr, items))
+    for batch in batches:
         assert all(item.prompt == group.prompt for group in batch for item in group.items)
         assert padded(batch) <= budget or (len(batch) == 1 and len(batch[0].items) == 1)
-    assert cut == micro_batches(items, budget)
+    assert batches == micro_batches(items, budget)
 
 
 @given(st.integers(1, 100_000))
@@ -37,7 +37,7 @@ KEY = st.integers(0, 2**64 - 1)
 
 @given(st.lists(st.tuples(KEY, st.integers(0, 10_000)), min_size=1, max_size=20))
 def test_noise_is_within_and_knows_no_neighbours(rows: list[tuple[int, int]]) -> None:
-    keys, positions = torch.tensor([signed(key) for key, _ in rows]), torch.tensor([at for _, at in rows])
+    keys, positions = torch.tensor([signed(key) for key, _ in rows]), torch.tensor([position for _, position in rows])
     together = uniforms(keys, positions)
     assert ((together > 0) & (together < 1)).all()
     alone = [uniforms(keys[n : n + 1], positions[n : n + 1]).item() for n in range(len(rows))]
@@ -51,7 +51,7 @@ def test_noise_is_within_and_knows_no_neighbours(rows: list[tuple[int, int]]) ->
     st.sampled_from((0.1, 0.9, 1.0)),
 )
 def test_nothing_impossible_is_drawn(logits: list[float], step: int, temperature: float, top_p: float) -> None:
-    some = torch.tensor([[*logits, 0.0]])  # at least one that is possible
-    token, logprob = sample_token(some, torch.tensor([(step + 0.5) * 2.0**-48]).double(), temperature, top_p)
-    assert some[0, token] > -torch.inf
+    possible = torch.tensor([[*logits, 0.0]])  # at least one that is possible
+    token, logprob = sample_token(possible, torch.tensor([(step + 0.5) * 2.0**-48]).double(), temperature, top_p)
+    assert possible[0, token] > -torch.inf
     assert -torch.inf < logprob.item() <= 1e-6

@@ -13,18 +13,18 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from absolute_zero.store import Checkpoint, Flag, Keep, Score, Store, StoredRollout
+from absolute_zero.store import Checkpoint, Flag, Keep, Store, StoredRollout
 from absolute_zero.types import (
     Completion,
-    Entry,
     Grade,
-    Kind,
-    Problem,
+    Message,
+    Prompt,
     ProposalRollout,
     Role,
     Rollout,
     Status,
     Step,
+    Task,
     Validation,
 )
 
@@ -34,30 +34,41 @@ FEW = settings(max_examples=40)
 TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("\0\ud83d\ude00\udfff\"'\\\n")), max_size=6)
 FLOATS = st.floats()
 COUNTS = st.integers(0, 3)
-JUDGEMENTS = st.builds(Grade, st.sampled_from(Status), FLOATS, TEXTS, TEXTS)
+KINDS = st.sampled_from(["deduction", "abduction", "induction", "sql-select"])
+GRADES = st.builds(Grade, st.sampled_from(Status), FLOATS, TEXTS, TEXTS)
 COMPLETIONS = st.integers(0, 3).flatmap(
     lambda n: st.builds(Completion, TEXTS, st.just((7,) * n), st.just((-0.5,) * n), st.booleans())
 )
-PROBLEMS = st.builds(
-    Problem, st.sampled_from(Kind), TEXTS, st.lists(st.tuples(TEXTS, TEXTS), max_size=2).map(tuple), TEXTS
+MESSAGES = st.lists(st.builds(Message, TEXTS, TEXTS), min_size=1, max_size=2).map(tuple)
+PROMPTS = st.one_of(
+    st.builds(Prompt, TEXTS, opens_thought=st.booleans()), st.builds(Prompt, st.just(""), MESSAGES, st.booleans())
+)
+STATES = st.dictionaries(
+    TEXTS,
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | FLOATS | TEXTS,
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
+        max_leaves=4,
+    ),
+    max_size=2,
 )
 ROLLOUTS = st.builds(
     Rollout,
     role=st.sampled_from(Role),
-    kind=st.sampled_from(Kind),
+    kind=KINDS,
     item=COUNTS,
     attempt=COUNTS,
-    entry=COUNTS,
-    prompt=TEXTS,
+    task=COUNTS,
+    prompt=PROMPTS,
     completion=COMPLETIONS,
-    grade=JUDGEMENTS,
+    grade=GRADES,
     reward=st.none() | st.floats(allow_nan=False),
     weight=FLOATS,
     advantage=FLOATS,
 )
-RULINGS = st.builds(
+VALIDATIONS = st.builds(
     Validation,
-    st.builds(ProposalRollout, st.sampled_from(Kind), COUNTS, st.just(()), TEXTS, COMPLETIONS, JUDGEMENTS),
+    st.builds(ProposalRollout, KINDS, COUNTS, st.just(()), PROMPTS, COMPLETIONS, GRADES),
     # Few reasons, so that some are equal.
     st.builds(Grade, st.sampled_from(Status), FLOATS, st.sampled_from(["a", "\ud800"]), TEXTS),
     st.booleans(),
@@ -66,39 +77,38 @@ RULINGS = st.builds(
 
 @dataclass(frozen=True)
 class Commit:
-    """The arguments of one commit."""
+    """The arguments of a commit."""
 
     step: Step
     metrics: Mapping[str, float]
     clocks: Mapping[str, float]
     checkpoint: Checkpoint | None
-    scores: Sequence[Score]
     flags: Sequence[Flag]
 
     def into(self, store: Store) -> None:
-        store.commit(self.step, self.metrics, self.clocks, self.checkpoint, scores=self.scores, flags=self.flags)
+        """Make it."""
+        store.commit(self.step, self.metrics, self.clocks, self.checkpoint, flags=self.flags)
 
 
 @st.composite
 def runs(draw: st.DrawFn) -> list[Commit]:
-    """Some steps with numbers that rise and entries that count on."""
+    """Draw steps with numbers that rise and tasks that count on."""
     commits: list[Commit] = []
     number, last = draw(st.integers(-3, 1)), 0
     for _ in range(draw(st.integers(1, 4))):
-        entries: list[Entry] = []
-        for problem in draw(st.lists(PROBLEMS, max_size=2)):
+        tasks: list[Task] = []
+        for kind in draw(st.lists(KINDS, max_size=2)):
             last += 1
-            shown = tuple(draw(st.lists(COUNTS, max_size=2)))
-            entries.append(Entry(last, problem, number, shown, draw(TEXTS), draw(TEXTS), draw(TEXTS), 8, draw(COUNTS)))
-        rulings, rollouts = draw(st.lists(RULINGS, max_size=4)), draw(st.lists(ROLLOUTS, max_size=4))
-        scores = st.builds(Score, TEXTS, TEXTS, FLOATS, FLOATS, FLOATS, COUNTS)
+            content, identity = (draw(TEXTS), draw(TEXTS), "", ""), (draw(TEXTS), draw(TEXTS), draw(TEXTS))
+            references = tuple(draw(st.lists(COUNTS, max_size=2)))
+            tasks.append(Task(kind, *content, last, number, references, *identity, 8, draw(COUNTS)))
+        validations, rollouts = draw(st.lists(VALIDATIONS, max_size=4)), draw(st.lists(ROLLOUTS, max_size=4))
         commits.append(
             Commit(
-                Step(number, tuple(rulings), tuple(entries), tuple(rollouts)),
+                Step(number, tuple(validations), tuple(tasks), tuple(rollouts), draw(STATES)),
                 draw(st.dictionaries(TEXTS, FLOATS, max_size=3)),
                 draw(st.dictionaries(TEXTS, FLOATS, max_size=1)),
                 draw(st.none() | st.builds(Checkpoint, TEXTS, TEXTS)),
-                draw(st.lists(scores, max_size=2, unique_by=lambda it: (it.suite, it.name))),
                 draw(st.lists(st.builds(Flag, TEXTS, TEXTS), max_size=2)),
             )
         )
@@ -108,7 +118,7 @@ def runs(draw: st.DrawFn) -> list[Commit]:
 
 @contextmanager
 def committed(commits: Sequence[Commit], rollouts: Keep = "all") -> Iterator[Store]:
-    """A database of its own with these commits in it."""
+    """Open a database of its own with these commits in it."""
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "run.db", rollouts) as store:
         for commit in commits:
             commit.into(store)
@@ -116,32 +126,29 @@ def committed(commits: Sequence[Commit], rollouts: Keep = "all") -> Iterator[Sto
 
 
 def as_kept(rollout: Rollout) -> StoredRollout:
-    """What must be left of a rollout, spelt out."""
-    said = rollout.completion
-    text = Completion(said.text, tokens=(), logprobs=(), truncated=said.truncated)
-    return StoredRollout(replace(rollout, completion=text), tokens=len(said.tokens), whole=True)
+    """Return what must be left of a rollout, spelt out."""
+    completion = replace(rollout.completion, tokens=(), logprobs=())
+    n_tokens = len(rollout.completion.tokens)
+    return StoredRollout(replace(rollout, completion=completion), n_tokens=n_tokens, has_texts=True)
 
 
-def same(read: object, made: object) -> bool:
+def same(read: object, committed: object) -> bool:
     """Equal to the last bit: `repr` tells zeros apart by sign, and holds NaN equal to itself."""
-    return repr(read) == repr(made)
+    return repr(read) == repr(committed)
 
 
 @FEW
 @given(runs())
 def test_what_was_committed_reads_back_equal(commits: list[Commit]) -> None:
     with committed(commits) as writer, Store.read(writer.path) as store:
-        entries = [entry for commit in commits for entry in commit.step.entries]
-        assert list(store.entries()) == entries
-        assert list(store.fingerprints()) == [(it.problem.kind, it.normal, it.key, it.behaviour) for it in entries]
+        assert list(store.tasks()) == [task for commit in commits for task in commit.step.tasks]
+        assert same(store.state(), commits[-1].step.state)
         assert store.last_step() == commits[-1].step.number
         for commit in commits:
             number = commit.step.number
             assert same(store.rollouts(number), [as_kept(rollout) for rollout in commit.step.rollouts])
-            for read, made in [(store.metrics(), commit.metrics), (store.clocks(), commit.clocks)]:
-                assert same(sorted((name, value) for at, name, value in read if at == number), sorted(made.items()))
-            scores = [score for at, score in store.scores() if at == number]
-            assert sorted(map(repr, scores)) == sorted(map(repr, commit.scores))
+            for read, values in [(store.metrics(), commit.metrics), (store.clocks(), commit.clocks)]:
+                assert same(sorted((name, value) for at, name, value in read if at == number), sorted(values.items()))
             assert [flag for at, flag in store.flags() if at == number] == list(commit.flags)
         saved = [(it.step.number, it.checkpoint) for it in reversed(commits) if it.checkpoint]
         assert store.checkpoints() == saved
@@ -151,27 +158,28 @@ def test_what_was_committed_reads_back_equal(commits: list[Commit]) -> None:
 @given(runs())
 def test_counts_are_those_of_the_step(commits: list[Commit]) -> None:
     with committed(commits, "none") as store:
-        tries: Counter[tuple[int, int]] = Counter()
-        solved: Counter[tuple[int, int]] = Counter()
-        refusals: Counter[tuple[object, ...]] = Counter()
+        trials: Counter[tuple[int, int]] = Counter()
+        correct: Counter[tuple[int, int]] = Counter()
+        rejections: Counter[tuple[object, ...]] = Counter()
         for commit in commits:
             for it in commit.step.rollouts:
-                if it.role is Role.SOLVE and it.entry and it.grade.status is not Status.MASKED:
-                    tries[commit.step.number, it.entry] += 1
-                    solved[commit.step.number, it.entry] += it.grade.right
-            for ruling in commit.step.rulings:
-                assert isinstance(ruling.made, Grade)
-                refusals[commit.step.number, ruling.draft.kind, ruling.made.status, ruling.made.reason] += 1
-        assert store.tries() == sorted((*key, count, solved[key]) for key, count in tries.items())
-        read = {(at, it.kind, it.status, it.reason): it for at, it in store.refusals()}
-        assert {key: it.count for key, it in read.items()} == refusals
+                if it.role is Role.SOLVE and it.task and it.grade.status is not Status.MASKED:
+                    trials[commit.step.number, it.task] += 1
+                    correct[commit.step.number, it.task] += it.grade.correct
+            for it in commit.step.validations:
+                assert isinstance(it.result, Grade)
+                rejections[commit.step.number, it.proposal.kind, it.result.status, it.result.reason] += 1
+        assert store.outcomes() == sorted((*key, count, correct[key]) for key, count in trials.items())
+        read = {(at, it.kind, it.status, it.reason): it for at, it in store.rejections()}
+        assert {key: it.count for key, it in read.items()} == rejections
         for (at, kind, status, reason), it in read.items():
             [step] = [commit.step for commit in commits if commit.step.number == at]
             details = [
-                ruling.made.detail
-                for ruling in step.rulings
-                if isinstance(ruling.made, Grade)
-                and (ruling.draft.kind, ruling.made.status, ruling.made.reason) == (kind, status, reason)
+                validation.result.detail
+                for validation in step.validations
+                if isinstance(validation.result, Grade)
+                and (validation.proposal.kind, validation.result.status, validation.result.reason)
+                == (kind, status, reason)
             ]
             assert list(it.examples) == details[:2]
 

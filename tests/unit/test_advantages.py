@@ -4,10 +4,11 @@ import math
 
 import pytest
 
-from absolute_zero.advantages import ESTIMATORS, Reward, advantages, left_out, sampled_once
-from absolute_zero.types import Kind, Role
+from absolute_zero.advantages import ESTIMATORS, compute, left_out, sampled_once
+from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION, KINDS
+from absolute_zero.types import Reward, Role
 
-D, A, I = Kind.DEDUCTION, Kind.ABDUCTION, Kind.INDUCTION  # noqa: E741
+D, A, I = DEDUCTION, ABDUCTION, INDUCTION  # noqa: E741
 P, S = Role.PROPOSE, Role.SOLVE
 
 
@@ -20,7 +21,7 @@ def pool(*rewards: float, weights: tuple[float, ...] = (), tokens: tuple[int, ..
 
 
 def by(name: str, samples: list[Reward]) -> list[float]:
-    return advantages(samples, dict.fromkeys(Role, name))
+    return compute(samples, dict.fromkeys(Role, name))[1]
 
 
 def near(*values: float) -> object:
@@ -56,7 +57,7 @@ def test_trr_has_six_baselines() -> None:
     samples = [
         Reward(role, kind, prompt, centre + half)
         for prompt, half in enumerate((0.5, -0.5))
-        for centre, (role, kind) in enumerate((role, kind) for role in Role for kind in Kind)
+        for centre, (role, kind) in enumerate((role, kind) for role in Role for kind in KINDS)
     ]
     assert by("trr++", samples) == near(*[0.5 / 0.500001] * 6, *[-0.5 / 0.500001] * 6)
 
@@ -108,7 +109,7 @@ def test_reinforce_has_one_baseline() -> None:
 
 def test_reinforce_for_one_role_is_one_baseline_for_that_role() -> None:
     # solver alone: rewards 1 and 1, no spread
-    assert advantages(MIXED, {P: "trr++", S: "reinforce++"}) == [0.0] * 4
+    assert compute(MIXED, {P: "trr++", S: "reinforce++"})[1] == [0.0] * 4
 
 
 def test_grpo() -> None:
@@ -149,7 +150,7 @@ def test_each_role_has_its_own_estimator() -> None:
     # solver, leave-one-out by prompt: 1 - 0 and 0 - 1; proposer, TRR++: mean 1/2, std 1/2
     samples = [Reward(P, D, 0, 0.0), Reward(S, D, 0, 1.0), Reward(P, D, 1, 1.0), Reward(S, D, 0, 0.0)]
     high = 0.5 / 0.500001
-    assert advantages(samples, {P: "trr++", S: "rloo"}) == near(-high, 1.0, high, -1.0)
+    assert compute(samples, {P: "trr++", S: "rloo"})[1] == near(-high, 1.0, high, -1.0)
 
 
 # --- what has nothing to compare ----------------------------------------------------------------------------
@@ -249,4 +250,4 @@ def test_estimators_that_are_not_there() -> None:
     with pytest.raises(ValueError, match="use one of trr"):
         by("ppo", [])
     with pytest.raises(ValueError, match="no estimator for the role propose"):
-        advantages(MIXED, {S: "trr++"})
+        compute(MIXED, {S: "trr++"})

@@ -8,13 +8,13 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from absolute_zero.policy import attention as module
-from absolute_zero.policy.attention import Places, attention, bias, future
+from absolute_zero.policy.attention import HeadIndex, attention, bias, future
 
 HEADS, GROUP, SIZE = 2, 3, 4
 
 
 def plain(q: Tensor, k: Tensor, v: Tensor, bias_P1UX: Tensor) -> Tensor:
-    """What `attention` promises, row by row and head by head, with one product each."""
+    """Return what `attention` promises, row by row and head by head, with one product each."""
     rows = len(q) // HEADS  # of a grid, under each key/value head
     out = torch.empty_like(q)
     for pair in range(len(q)):
@@ -46,9 +46,9 @@ def results(function: Callable[[], Tensor], *inputs: Tensor) -> tuple[Tensor, ..
 
 
 @pytest.mark.parametrize("queries", [1, 8, 95, 97, 200, 300])
-@pytest.mark.parametrize(("prompts", "tries", "before"), [(1, 1, 0), (1, 4, 0), (3, 2, 6)])
-def test_it_is_a_plain_product_and_so_are_its_gradients(queries: int, prompts: int, tries: int, before: int) -> None:
-    rows = prompts * tries
+@pytest.mark.parametrize(("prompts", "n", "before"), [(1, 1, 0), (1, 4, 0), (3, 2, 6)])
+def test_it_is_a_plain_product_and_so_are_its_gradients(queries: int, prompts: int, n: int, before: int) -> None:
+    rows = prompts * n
     inputs = drawn(rows, queries, before)
     bias_P1UX = masks(prompts, queries, before)
     got = results(lambda: attention(*inputs, bias_P1UX, HEADS), *inputs)
@@ -95,16 +95,16 @@ def test_a_block_takes_no_key_that_none_of_its_queries_may_see(monkeypatch: pyte
 
 def test_heads_go_into_a_grid_and_back_by_hand() -> None:
     # Three tokens and a row of padding; two grids: a row of two cells (tokens 0, 1) and a row of two (2, nothing).
-    places = Places([torch.tensor([[0, 1]]), torch.tensor([[2, 3]])], real=3, flat=4, heads=2, group=1)
+    layout = HeadIndex([torch.tensor([[0, 1]]), torch.tensor([[2, 3]])], real=3, flat=4, heads=2, group=1)
     x = torch.arange(8.0).view(4, 2, 1).requires_grad_()  # token t, head h is 2 t + h
-    rows = places.in_grids(x)
+    rows = layout.in_grids(x)
     assert rows.flatten().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]  # a grid, a head, the cells
     rows.backward(torch.tensor([[1.0], [2], [3], [4], [5], [9], [6], [9]]))
     assert x.grad is not None
     assert x.grad.flatten().tolist() == [1, 3, 2, 4, 5, 6, 0, 0]  # nothing reaches the padding
 
     seen = torch.tensor([[10.0], [20], [30], [40], [50], [99], [60], [99]], requires_grad=True)
-    back = places.in_list(seen)
+    back = layout.in_list(seen)
     assert back.flatten().tolist() == [10, 30, 20, 40, 50, 60, 0, 0]
     back.backward(torch.tensor([1.0, 2, 3, 4, 5, 6, 0, 0]).view(4, 2, 1))  # nobody looks at padding
     assert seen.grad is not None

@@ -39,7 +39,7 @@ def test_table(tmp_path: Path) -> None:
         "10 inputs / 1 input",
         "isolated / rlimits-only",
         "new interpreter / isolated",
-        "two lanes / one lane",
+        "two workers / one worker",
         "latency of a single job, p50",
         "latency of a single job, p95",
         "judge_deduction",

@@ -178,7 +178,10 @@ def test_train_shows_settings_that_read_back_equal(tmp_path: Path, capsys: pytes
     path = tmp_path / "mine.toml"
     for options, config in [
         ([], load("laptop")),
-        (["solve.trials=4", 'kinds=["deduction"]'], load("laptop", ["solve.trials=4", 'kinds=["deduction"]'])),
+        (
+            ["solve.n_difficulty=4", 'kinds=["deduction"]'],
+            load("laptop", ["solve.n_difficulty=4", 'kinds=["deduction"]']),
+        ),
         (["--recipe", "paper", "model.path=./é"], load("paper", ["model.path=./é"])),
     ]:
         assert cli.main(["train", *options, "--dry-run"]) == 0
@@ -201,7 +204,7 @@ def test_train_says_what_it_lacks(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["solve.trails=4"], "solve.trails is no setting; did you mean solve.trials?"),
+        (["solve.n_dificulty=4"], "solve.n_dificulty is no setting; did you mean solve.n_difficulty?"),
         (
             ["--recipe", "papr"],
             'no recipe is called "papr": use one of paper, laptop, tiny, or a file such as ./mine.toml',

@@ -1,6 +1,8 @@
 """Settings: recipes load, ablations are one setting each, later wins, and what is written reads back equal."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +13,11 @@ import pytest
 pytest.importorskip("pydantic")
 
 import absolute_zero
-from absolute_zero import advantages, rewards
+from absolute_zero import plugins
 from absolute_zero.config import (
     PER_PROMPT,
     PRESETS,
     Config,
-    Estimator,
     Estimators,
     Reward,
     Section,
@@ -28,20 +29,19 @@ from absolute_zero.config import (
 )
 from absolute_zero.config.catalogue import catalogue, sections
 from absolute_zero.config.writing import dotted
-from absolute_zero.types import Kind, Role
+from absolute_zero.types import Role, UserError
 
-TEMPLATES = Path(absolute_zero.__file__).parent / "tasks" / "templates"
 NAMES = ("laptop", "paper", "tiny")
 
 
 def words(section: type[Section], field: str) -> tuple[str, ...]:
-    """The words of a field that takes one of a few."""
+    """Return the words of a field that takes one of a few."""
     return get_args(section.model_fields[field].annotation)
 
 
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Writes a recipe into the working folder and returns its name."""
+    """Return what writes a recipe into the working folder, and gives its name."""
     monkeypatch.chdir(tmp_path)
 
     def write(text: str | bytes, name: str = "mine.toml") -> str:
@@ -69,25 +69,30 @@ def test_every_recipe_loads_and_says_its_machine(name: str) -> None:
 
 
 def test_paper_is_the_paper_s_numbers_and_so_are_the_defaults() -> None:
-    """ALGORITHM's list (paper section 4.1): B, n, K, N, S; lengths; sampling; learning rate; steps; model."""
+    """The paper's list (section 4.1): B, n, K, N, S; lengths; sampling; learning rate; steps; model."""
     paper = load("paper")
-    assert (paper.propose.batch, paper.solve.trials, paper.propose.references, paper.propose.inputs) == (64, 8, 6, 10)
+    assert (paper.propose.batch, paper.solve.n_difficulty, paper.propose.references, paper.domain_section.inputs) == (
+        64,
+        8,
+        6,
+        10,
+    )
     assert paper.seeding.factor * paper.propose.batch == 256
     assert (paper.sampling.max_prompt_tokens, paper.sampling.max_tokens) == (6144, 8096)
     assert (paper.sampling.temperature, paper.sampling.top_p) == (1.0, 1.0)
-    assert (paper.update.learning_rate, paper.steps, paper.solve.reuse_trials) == (1e-6, 500, False)
+    assert (paper.update.learning_rate, paper.steps, paper.solve.reuse_difficulty) == (1e-6, 500, False)
     assert paper.model.path == "Qwen/Qwen2.5-7B"
-    # 384 trained responses a step, and up to 1,536 trials.
+    # 384 trained responses a step, and up to 1,536 difficulty rollouts.
     assert paper.propose.batch * len(paper.kinds) * len(paper.train_roles) == 384
-    assert paper.propose.batch * len(paper.kinds) * paper.solve.trials == 1536
+    assert paper.propose.batch * len(paper.kinds) * paper.solve.n_difficulty == 1536
     assert paper.model_copy(update={"model": Config().model}) == Config() == load(None)
 
 
 def test_laptop_speaks_the_embedded_model_s_language_and_tiny_builds_on_it() -> None:
     laptop, tiny = load("laptop"), load("tiny")
-    assert (laptop.model.path, laptop.templates, laptop.solve.reuse_trials) == ("embedded", "compact", True)
-    assert (laptop.propose.batch, laptop.propose.references, laptop.propose.inputs) == (16, 2, 6)
-    assert (tiny.propose.batch, tiny.solve.trials, tiny.steps) == (2, 2, 3)
+    assert (laptop.model.path, laptop.templates, laptop.solve.reuse_difficulty) == ("embedded", "compact", True)
+    assert (laptop.propose.batch, laptop.propose.references, laptop.domain_section.inputs) == (16, 2, 6)
+    assert (tiny.propose.batch, tiny.solve.n_difficulty, tiny.steps) == (2, 2, 3)
     assert (tiny.templates, tiny.update) == (laptop.templates, laptop.update)
 
 
@@ -95,8 +100,8 @@ def test_laptop_speaks_the_embedded_model_s_language_and_tiny_builds_on_it() -> 
 @pytest.mark.parametrize(
     ("override", "changed"),
     [
-        ('kinds=["deduction"]', lambda c: c.kinds == (Kind.DEDUCTION,)),
-        ('kinds=["deduction", "abduction"]', lambda c: c.kinds == (Kind.DEDUCTION, Kind.ABDUCTION)),
+        ('kinds=["deduction"]', lambda c: c.kinds == ("deduction",)),
+        ('kinds=["deduction", "abduction"]', lambda c: c.kinds == ("deduction", "abduction")),
         ("propose.references=0", lambda c: c.propose.references == 0),
         ('train_roles=["solve"]', lambda c: c.train_roles == (Role.SOLVE,)),
         (
@@ -111,14 +116,40 @@ def test_each_ablation_is_one_setting(name: str, override: str, changed: Callabl
     assert changed(load(name, [override]))
 
 
+def test_a_package_may_bring_recipes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: Callable[..., str]
+) -> None:
+    (tmp_path / "theirs").mkdir()
+    recipe("# Queries over small tables, on one core.\nsteps = 9\n", "theirs/small.toml")
+    recipe('base = "small.toml"\nseed = 3\n', "theirs/top.toml")
+    paths = [str(tmp_path / "theirs" / name) for name in ("small.toml", "top.toml", "gone.toml")]
+    (tmp_path / "their_recipes.py").write_text(f"SMALL, TOP, GONE = {paths}\nNUMBER = 7\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert load("their_recipes:SMALL").steps == 9
+    registered = {name: f"their_recipes:{name.upper()}" for name in ("small", "top", "gone", "number")}
+    monkeypatch.setitem(plugins.BUILT_IN, "recipes", {**registered, "tiny": "their_recipes:SMALL"})  # pyright: ignore
+    assert (load("top").steps, load("top").seed) == (9, 3)
+    assert load(recipe('base = "top"\nsteps = 2\n')).seed == 3
+    assert load("tiny").steps == 3  # a name of this package stands for its own
+    listed = recipes()
+    assert tuple(listed) == (*NAMES, "small", "top", "gone", "number")
+    assert listed["small"] == "Queries over small tables, on one core."
+    assert "No such file" in listed["gone"]
+    assert listed["number"] == "(cannot be read: recipe 'number' does not fit: it is no path of a file)"
+    with pytest.raises(UserError, match=r"cannot read recipe gone: No such file or directory; recipes by name are lap"):
+        load("gone")
+    with pytest.raises(UserError, match=r"no recipe is called .smal.: use one of small, "):
+        load("smal")
+
+
 # --- layers -------------------------------------------------------------------------------------------------
 
 
 def test_later_wins(recipe: Callable[..., str]) -> None:
-    recipe('base = "paper"\nsteps = 7\n[solve]\ntrials = 3\ntries = 5\n', "below.toml")
-    top = recipe('base = "below.toml"\n[solve]\ntrials = 4\n')
-    config = load(top, ["solve.lam=2"])
-    assert (config.steps, config.solve) == (7, Solve(trials=4, tries=5, lam=2.0))
+    recipe('base = "paper"\nsteps = 7\n[solve]\nn_difficulty = 3\nn_practice = 5\n', "below.toml")
+    top = recipe('base = "below.toml"\n[solve]\nn_difficulty = 4\n')
+    config = load(top, ["solve.solver_weight=2"])
+    assert (config.steps, config.solve) == (7, Solve(n_difficulty=4, n_practice=5, solver_weight=2.0))
     assert config.model.path == "Qwen/Qwen2.5-7B"
 
 
@@ -151,9 +182,9 @@ def test_a_preset_gives_way_to_what_python_sets_beside_it() -> None:
     [
         ("model.path=./m", 'model.path="./m"'),
         ("estimator.solve=trr++", "estimator.solve='trr++'"),
-        (" solve . trials = 4 ", "solve.trials=4"),
-        ("solve={trials=4}", "solve.trials=4"),
-        ("solve.lam=2", "solve.lam=2.0"),
+        (" solve . n_difficulty = 4 ", "solve.n_difficulty=4"),
+        ("solve={n_difficulty=4}", "solve.n_difficulty=4"),
+        ("solve.solver_weight=2", "solve.solver_weight=2.0"),
         ("update.kl=-0.0", "update.kl=0"),
         ("update.betas=[-0.0, 0.5]", "update.betas=[0, 0.5]"),
         ("solve={}", "steps=500"),
@@ -185,9 +216,9 @@ def test_a_written_recipe_says_what_each_setting_is_for() -> None:
     written = as_toml(load("paper"))
     table = tomllib.loads(written)
     assert [name for name, value in table.items() if isinstance(value, dict)] == list(sections())
-    for place, setting in catalogue().items():
-        line = rf"^{place[-1]} = .*  # {re.escape(setting.wanted)}$"
-        assert re.search(line, written, re.MULTILINE), place
+    for key, setting in catalogue().items():
+        line = rf"^{key[-1]} = .*  # {re.escape(setting.wanted)}$"
+        assert re.search(line, written, re.MULTILINE), key
         assert setting.meaning.split(".")[0] in written.replace("\n# ", " ")
     assert max(map(len, written.splitlines())) <= 120
 
@@ -195,27 +226,40 @@ def test_a_written_recipe_says_what_each_setting_is_for() -> None:
 # --- what the models promise --------------------------------------------------------------------------------
 
 UNITS = (
-    r"\b(proposals|triplets|inputs|characters|tries|tasks|weight|rounds|entries|steps|share|probability|tokens|"
-    r"coefficient|ratio|decays|step size|updates|norm|pi_learner / pi_sampler|threads|lanes|seconds|MiB|bytes|"
+    r"\b(proposals|tasks|inputs|characters|rollouts|weight|rounds|steps|share|probability|tokens|"
+    r"coefficient|ratio|decays|step size|updates|norm|pi_learner / pi_sampler|threads|processes|seconds|MiB|bytes|"
     r"random choice|divided)\b"
 )
 
 
 def test_every_setting_says_what_it_is_for_and_numbers_in_what_unit() -> None:
-    for place, setting in catalogue().items():
-        assert re.fullmatch(r"[A-Zn`l].*\.", setting.meaning, re.DOTALL), dotted(place)
+    for key, setting in catalogue().items():
+        assert re.fullmatch(r"[A-Zn`l].*\.", setting.meaning, re.DOTALL), dotted(key)
         if "number" in setting.wanted:
-            assert re.search(UNITS, setting.meaning, re.IGNORECASE), dotted(place)
+            assert re.search(UNITS, setting.meaning, re.IGNORECASE), dotted(key)
     assert all(meaning.endswith(".") for meaning in sections().values())
 
 
 def test_the_names_are_those_of_the_tables_they_name() -> None:
-    assert get_args(Estimator) == tuple(advantages.ESTIMATORS)
-    assert {name for name, row in advantages.ESTIMATORS.items() if row.per_prompt} == PER_PROMPT
-    assert words(Estimators, "propose") == words(Estimators, "solve") == get_args(Estimator)
+    from absolute_zero import rewards
+
+    estimators = {name: plugins.load("estimators", name) for name in plugins.BUILT_IN["estimators"]}
+    assert {name for name, part in estimators.items() if getattr(part, "per_prompt", False)} == PER_PROMPT
     assert words(Reward, "learnability") == tuple(rewards.FORMS)
-    assert words(Reward, "scale") == tuple(rewards.SCALES)
-    assert set(words(Config, "templates")) == {path.name for path in TEMPLATES.iterdir() if path.is_dir()}
+    for name in plugins.BUILT_IN["rewards"]:
+        assert set(plugins.load("rewards", name)) == set(Role)
+    for name in plugins.BUILT_IN["templates"]:
+        assert plugins.template_folder(name).is_dir()
+
+
+def test_importing_settings_imports_no_domain() -> None:
+    code = (
+        "import sys, absolute_zero.config; print(*[name for name in sys.modules if name.startswith('absolute_zero')])"
+    )
+    source = str(Path(absolute_zero.__file__).parents[1])
+    out = subprocess.check_output([sys.executable, "-c", code], text=True, env={"PYTHONPATH": source})
+    rooms = {name.split(".")[1] for name in out.split() if "." in name}
+    assert rooms == {"checked", "config", "keys", "plugins", "ports", "renamed", "types"}
 
 
 def test_equal_settings_give_equal_json() -> None:

@@ -10,11 +10,11 @@ pytest.importorskip("pydantic")
 from absolute_zero.config import PER_PROMPT, load
 from absolute_zero.types import UserError
 
-ESTIMATORS = '"trr++", "trr++_token", "reinforce++", "grpo", "dr_grpo", "rloo"'
+ESTIMATORS = '"trr++", "trr++_token", "reinforce++", "grpo", "dr_grpo", "rloo", or package.module:name'
 
 
 def refusal(recipe: str | Path | None, *overrides: str) -> str:
-    """What `load` says, having refused."""
+    """Return what `load` says, having refused."""
     with pytest.raises(UserError) as caught:
         load(recipe, overrides)
     text = str(caught.value)
@@ -25,7 +25,7 @@ def refusal(recipe: str | Path | None, *overrides: str) -> str:
 
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Writes a recipe into the working folder and returns its name."""
+    """Return what writes a recipe into the working folder, and gives its name."""
     monkeypatch.chdir(tmp_path)
 
     def write(text: str | bytes, name: str = "mine.toml") -> str:
@@ -38,8 +38,8 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str
 @pytest.mark.parametrize(
     ("overrides", "text"),
     [
-        (["solve.trails=4"], "solve.trails is no setting; did you mean solve.trials?"),
-        (["sovle.trials=4"], "sovle.trials is no setting; did you mean solve.trials?"),
+        (["solve.n_dificulty=4"], "solve.n_dificulty is no setting; did you mean solve.n_difficulty?"),
+        (["sovle.n_difficulty=4"], "sovle.n_difficulty is no setting; did you mean solve.n_difficulty?"),
         (["batch=4"], "batch is no setting; did you mean propose.batch?"),
         (["solve.temprature=1"], "solve.temprature is no setting; did you mean sampling.temperature?"),
         (["sandbx=1"], "sandbx is no setting; did you mean sandbox?"),
@@ -48,8 +48,8 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str
         (["xyz=1"], "xyz is no setting; azr train --dry-run prints all there are"),
         (["x" * 70 + "=1"], "x" * 57 + "... is no setting; azr train --dry-run prints all there are"),
         (["steps.x=1"], "steps.x is no setting; did you mean steps?"),
-        (["solve=3"], "solve = 3: solve is a section; give its settings, such as solve.trials"),
-        (["solve.trials=0"], "solve.trials = 0: give a whole number of at least 1"),
+        (["solve=3"], "solve = 3: solve is a section; give its settings, such as solve.n_difficulty"),
+        (["solve.n_difficulty=0"], "solve.n_difficulty = 0: give a whole number of at least 1"),
         (["propose.references=65"], "propose.references = 65: give a whole number from 0 to 64"),
         (["steps=9223372036854775808"],
          "steps = 9223372036854775808: give a whole number of at least 0, below 2**63"),
@@ -62,52 +62,57 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str
         (["update.betas=[0.9]"], "update.betas = [0.9]: give an array of 2, each a number of at least 0 and below 1"),
         (["steps=1.0"], "steps = 1.0: give a whole number of at least 0"),
         (["steps=true"], "steps = true: give a whole number of at least 0"),
-        (["solve.lam='1'"], 'solve.lam = "1": give a number from 0 to 1000'),
-        (["solve.reuse_trials=True"], 'solve.reuse_trials = "True": give true or false'),
-        (["solve.reuse_trials=1"], "solve.reuse_trials = 1: give true or false"),
+        (["solve.solver_weight='1'"], 'solve.solver_weight = "1": give a number from 0 to 1000'),
+        (["solve.reuse_difficulty=True"], 'solve.reuse_difficulty = "True": give true or false'),
+        (["solve.reuse_difficulty=1"], "solve.reuse_difficulty = 1: give true or false"),
         (["model.path=7"], "model.path = 7: give text in quotes, not empty"),
         (["model.path="], 'model.path = "": give text in quotes, not empty'),
         (["model.path=\udce9"], 'model.path = "\\udce9": give text in quotes, not empty'),
         (["model.path=2024-01-01"], "model.path = 2024-01-01: give text in quotes, not empty"),
         (["estimator.solve=ppo"], f'estimator.solve = "ppo": give one of {ESTIMATORS}'),
         (["kinds=deduction"],
-         'kinds = "deduction": give an array of at least one of "deduction", "abduction", "induction"'),
-        (["kinds=[]"], 'kinds = []: give an array of at least one of "deduction", "abduction", "induction"'),
+         'kinds = "deduction": give an array, each one of "deduction", "abduction", "induction"'),
+        (["kinds=[1]"], 'kinds = [1]: give an array, each one of "deduction", "abduction", "induction"'),
+        (["kinds=['deduktion']"],
+         'kinds = ["deduktion"]: the domain python has no kind "deduktion": use deduction, abduction or induction'),
         (['train_roles=["slove"]'],
          'train_roles = ["slove"]: give an array of at least one of "propose", "solve"'),
         (["buffer.held_out=[[1]]"], "buffer.held_out = [...]: give an array, each text in quotes, not empty"),
         (["steps={a=1}"], "steps.a is no setting; did you mean steps?"),
         (["steps={}"], "steps = a table: give a whole number of at least 0"),
-        (["solve.trials={a=1}"], "solve.trials = a table: give a whole number of at least 1"),
+        (["solve.n_difficulty={a=1}"], "solve.n_difficulty = a table: give a whole number of at least 1"),
         (["steps=1\nseed=2"], 'steps = "1\\nseed=2": give a whole number of at least 0'),
         (["steps=" + "[" * 5000], 'steps = "' + "[" * 56 + "...: give a whole number of at least 0"),
-        (["steps"], 'cannot read "steps": write KEY=VALUE, such as solve.trials=4'),
-        (["=4"], 'cannot read "=4": write KEY=VALUE, such as solve.trials=4'),
-        (["solve..trials=4"], 'cannot read "solve..trials=4": write KEY=VALUE, such as solve.trials=4'),
-        (["solve.trials=4", "solve.trials=4"], "solve.trials is given twice; keep one of them"),
-        (["solve.trials=4", "solve={trials=4}"], "solve.trials is given twice; keep one of them"),
+        (["steps"], 'cannot read "steps": write KEY=VALUE, such as solve.n_difficulty=4'),
+        (["=4"], 'cannot read "=4": write KEY=VALUE, such as solve.n_difficulty=4'),
+        (["solve..trials=4"], 'cannot read "solve..trials=4": write KEY=VALUE, such as solve.n_difficulty=4'),
+        (["solve.n_difficulty=4", "solve.n_difficulty=4"], "solve.n_difficulty is given twice; keep one of them"),
+        (["solve.n_difficulty=4", "solve={n_difficulty=4}"], "solve.n_difficulty is given twice; keep one of them"),
         # Several: the first that was said is named, and the others are counted.
         (["steps=-1", "xyz=1"], "steps = -1: give a whole number of at least 0 (and 1 more mistake)"),
         (["xyz=1", "steps=-1", "kinds=1"],
          "xyz is no setting; azr train --dry-run prints all there are (and 2 more mistakes)"),
         (["steps=1", "seed", "steps=2", "xyz=1"],
-         'cannot read "seed": write KEY=VALUE, such as solve.trials=4 (and 2 more mistakes)'),
+         'cannot read "seed": write KEY=VALUE, such as solve.n_difficulty=4 (and 2 more mistakes)'),
         # What does not fit together.
         (['kinds=["induction"]'],
-         "induction takes its programs from the other kinds: add deduction or abduction to kinds"),
-        (['kinds=["deduction", "deduction"]'], "kinds and train_roles name each only once"),
+         'kinds = ["induction"]: induction takes its references from other kinds: add deduction or abduction'),
+        (['kinds=["deduction", "deduction"]'], 'kinds = ["deduction", "deduction"]: name each only once'),
+        (['train_roles=["solve", "solve"]'], "train_roles names each only once"),
         (["xyz=1", 'kinds=["induction"]'],
          "xyz is no setting; azr train --dry-run prints all there are (and 1 more mistake)"),
         (["estimator.propose=grpo"],
-         "estimator.propose = 'grpo' compares the tries of a prompt, and a proposal has one:"
+         "estimator.propose = 'grpo' compares the rollouts of a prompt, and a proposal has one:"
          " use trr++, trr++_token or reinforce++"),
-        (["solve.practice=learnable", "solve.trials=1"],
-         "solve.practice = 'learnable' looks for tasks that some trials solved: raise solve.trials"),
+        (["solve.practice=learnable", "solve.n_difficulty=1"],
+         "solve.practice = 'learnable' looks for tasks that some rollouts solved: raise solve.n_difficulty"),
         (["estimator.solve=rloo"],
-         "estimator.solve = 'rloo' compares the tries of a prompt, and practice has one: set solve.tries to 2 or more"),
-        (["estimator.solve=rloo", "solve.tries=2", "solve.reuse_trials=true", "solve.trials=1"],
-         "estimator.solve = 'rloo' needs solve.trials of 2 or more"),
-        (["solve.trials=1"], "a proposer is paid for tasks that some trials solve: raise solve.trials to 2 or more"),
+         "estimator.solve = 'rloo' compares the rollouts of a prompt, and practice has one:"
+         " set solve.n_practice to 2 or more"),
+        (["estimator.solve=rloo", "solve.n_practice=2", "solve.reuse_difficulty=true", "solve.n_difficulty=1"],
+         "estimator.solve = 'rloo' needs solve.n_difficulty of 2 or more"),
+        (["solve.n_difficulty=1"],
+         "a proposer is rewarded for tasks that some rollouts solve: raise solve.n_difficulty to 2 or more"),
     ],
 )  # fmt: skip
 def test_a_wrong_override_is_one_line(overrides: list[str], text: str) -> None:
@@ -116,28 +121,29 @@ def test_a_wrong_override_is_one_line(overrides: list[str], text: str) -> None:
 
 @pytest.mark.parametrize("other", ['train_roles=["solve"]', "reward.learnability=keep_unsolved"])
 def test_one_trial_is_enough_where_nobody_is_paid_for_what_some_solve(other: str) -> None:
-    assert load("paper", ["solve.trials=1", other]).solve.trials == 1
+    assert load("paper", ["solve.n_difficulty=1", other]).solve.n_difficulty == 1
 
 
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        ("[solve]\ntrails = 4\n", "mine.toml: solve.trails is no setting; did you mean solve.trials?"),
+        ("[solve]\nn_dificulty = 4\n", "mine.toml: solve.n_dificulty is no setting; did you mean solve.n_difficulty?"),
         ("steps = -1\n", "mine.toml: steps = -1: give a whole number of at least 0"),
-        ("solve = 3\n", "mine.toml: solve = 3: solve is a section; give its settings, such as solve.trials"),
-        ("[[solve]]\ntrials = 3\n",
-         "mine.toml: solve = [...]: solve is a section; give its settings, such as solve.trials"),
-        ('"solve.trials" = 4\n', 'mine.toml: "solve.trials" is no setting; did you mean solve.trials?'),
+        ("solve = 3\n", "mine.toml: solve = 3: solve is a section; give its settings, such as solve.n_difficulty"),
+        ("[[solve]]\nn_difficulty = 3\n",
+         "mine.toml: solve = [...]: solve is a section; give its settings, such as solve.n_difficulty"),
+        ('"solve.n_difficulty" = 4\n',
+         'mine.toml: "solve.n_difficulty" is no setting; did you mean solve.n_difficulty?'),
         ("[sandbx]\n", "mine.toml: sandbx is no setting; did you mean sandbox?"),
-        ("xyz = 1\n[solve]\ntrials = 0\n",
+        ("xyz = 1\n[solve]\nn_difficulty = 0\n",
          "mine.toml: xyz is no setting; azr train --dry-run prints all there are (and 1 more mistake)"),
-        ("steps = 1\n[solve]\ntrials = \n", "mine.toml, line 3, column 10: not TOML: Invalid value"),
+        ("steps = 1\n[solve]\nn_difficulty = \n", "mine.toml, line 3, column 16: not TOML: Invalid value"),
         ("steps = 1\nkinds = [\n", "mine.toml, line 2: not TOML: Invalid value"),
         ("steps = 1\nsteps = 2\n", "mine.toml, line 2, column 10: a key or section is given twice; keep one of them"),
-        ("[solve]\ntrials = 1\n[solve]\n",
+        ("[solve]\nn_difficulty = 1\n[solve]\n",
          "mine.toml, line 3, column 7: a key or section is given twice; keep one of them"),
-        ("solve = {tries = 1, tries = 2}\n",
-         "mine.toml, line 1, column 30: a key or section is given twice; keep one of them"),
+        ("solve = {epochs = 1, epochs = 2}\n",
+         "mine.toml, line 1, column 32: a key or section is given twice; keep one of them"),
         (b"seed = 1\n# caf\xe9\n", "mine.toml, line 2: not UTF-8; save it as UTF-8"),
         ("seed = " + "9" * 5000, "mine.toml: a number has more digits than Python reads; settings need no such"),
         ("seed = " + "[" * 5000, "mine.toml: arrays or tables are nested too deep; settings need no such"),
@@ -148,7 +154,8 @@ def test_one_trial_is_enough_where_nobody_is_paid_for_what_some_solve(other: str
         ('base = "mine.toml"\n',
          "recipes build on each other in a circle (mine.toml -> mine.toml): take one base out"),
         ('kinds = ["induction"]\n',
-         "induction takes its programs from the other kinds: add deduction or abduction to kinds"),
+         'mine.toml: kinds = ["induction"]: induction takes its references from other kinds:'
+         " add deduction or abduction"),
     ],
 )  # fmt: skip
 def test_a_wrong_recipe_is_one_line(content: str | bytes, text: str, recipe: Callable[..., str]) -> None:
@@ -156,19 +163,19 @@ def test_a_wrong_recipe_is_one_line(content: str | bytes, text: str, recipe: Cal
 
 
 def test_a_mistake_is_laid_on_whoever_made_it(recipe: Callable[..., str]) -> None:
-    recipe("[solve]\ntrials = 0\ntries = 0\n", "below.toml")
+    recipe("[solve]\nn_difficulty = 0\nn_practice = 0\n", "below.toml")
     top = recipe('base = "below.toml"\nsteps = -1\n')
     assert refusal(top, "seed=-1") == (
-        "below.toml: solve.trials = 0: give a whole number of at least 1 (and 3 more mistakes)"
+        "below.toml: solve.n_difficulty = 0: give a whole number of at least 1 (and 3 more mistakes)"
     )
-    assert refusal(top, "seed=0", "solve.trials=-1", "solve.tries=1") == (
+    assert refusal(top, "seed=0", "solve.n_difficulty=-1", "solve.n_practice=1") == (
         "mine.toml: steps = -1: give a whole number of at least 0 (and 1 more mistake)"
     )
-    assert refusal(top, "seed=0", "solve={trials=1, tries=1}") == (
+    assert refusal(top, "seed=0", "solve={n_difficulty=1, n_practice=1}") == (
         "mine.toml: steps = -1: give a whole number of at least 0"
     )
-    assert refusal(top, "solve.trials=-5", "solve.tries=1", "steps=1") == (
-        "solve.trials = -5: give a whole number of at least 1"
+    assert refusal(top, "solve.n_difficulty=-5", "solve.n_practice=1", "steps=1") == (
+        "solve.n_difficulty = -5: give a whole number of at least 1"
     )
 
 
@@ -200,6 +207,6 @@ def test_a_recipe_that_is_not_there_is_one_line(name: str | Path, text: str, rec
 
 @pytest.mark.parametrize("estimator", sorted(PER_PROMPT))
 def test_tries_of_one_prompt_are_compared_only_where_there_are_some(estimator: str) -> None:
-    assert "a proposal has one" in refusal("paper", f"estimator.propose={estimator}", "solve.tries=2")
+    assert "a proposal has one" in refusal("paper", f"estimator.propose={estimator}", "solve.n_practice=2")
     assert "practice has one" in refusal("paper", f"estimator.solve={estimator}")
-    assert load("paper", [f"estimator.solve={estimator}", "solve.tries=2"]).estimator.solve == estimator
+    assert load("paper", [f"estimator.solve={estimator}", "solve.n_practice=2"]).estimator.solve == estimator

@@ -27,17 +27,17 @@ def test_the_published_generator() -> None:
 
 @pytest.mark.parametrize("position", [0, 1, 500, 10**6])
 def test_noise_is_a_function_of_key_and_position(position: int) -> None:
-    found = uniforms(torch.tensor([signed(key) for key in KEYS]), torch.full((len(KEYS),), position))
-    assert found.tolist() == [splitmix(key, position) for key in KEYS]
+    noise = uniforms(torch.tensor([signed(key) for key in KEYS]), torch.full((len(KEYS),), position))
+    assert noise.tolist() == [splitmix(key, position) for key in KEYS]
 
 
 def test_noise_is_uniform() -> None:
     # 20,000 numbers, of two keys and of two thousand: mean 1/2 with deviation 0.289 / sqrt(n), and no trend.
     for keys, positions in ((2, 10_000), (2_000, 10)):
         grid = torch.cartesian_prod(torch.arange(keys) * 7919, torch.arange(positions))
-        found = uniforms(grid[:, 0], grid[:, 1])
-        assert abs(found.mean().item() - 0.5) < 4 * 0.289 / math.sqrt(len(found))
-        assert abs((found[1:] - 0.5) @ (found[:-1] - 0.5)).item() / len(found) < 4 * 0.0833 / math.sqrt(len(found))
+        noise = uniforms(grid[:, 0], grid[:, 1])
+        assert abs(noise.mean().item() - 0.5) < 4 * 0.289 / math.sqrt(len(noise))
+        assert abs((noise[1:] - 0.5) @ (noise[:-1] - 0.5)).item() / len(noise) < 4 * 0.0833 / math.sqrt(len(noise))
 
 
 P = torch.tensor([0.0, 0.5, 0.0, 0.25, 0.25, 0.0])

@@ -1,5 +1,6 @@
-"""Marks and intervals: hand-computed numbers, the pairing of differences, and suites that are read and answered."""
+"""Results and intervals: hand-computed numbers, the pairing of differences, and suites that are read and answered."""
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,19 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from absolute_zero.domains.python import DOMAIN
+from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION, read_payload, task_of
+from absolute_zero.domains.python.rows import group_of, suite_row
 from absolute_zero.evals.statistics import EvalResult, Interval, difference, interval, pass_at, table
-from absolute_zero.evals.triplets import evaluate, family_of, read_suite, suites, write_suite
+from absolute_zero.evals.suites import evaluate, read_tasks, suites
 from absolute_zero.executor import Sandbox
 from absolute_zero.keys import Key
 from absolute_zero.policy.scripted import Apprentice, Scripted
-from absolute_zero.types import Completion, Job, Kind, Problem, Sampling, UserError
-from worlds import Watched, says, settings, watched, world
+from absolute_zero.types import Completion, Job, Prompt, Sampling, Task, UserError
+from worlds import Watched, components, says, settings, watched
 
 LINE = "def f(x):\n    return x * 3 + 4"
 SUITE = [
-    Problem(Kind.DEDUCTION, LINE, (("2", "10"),)),
-    Problem(Kind.ABDUCTION, LINE, (("2", "10"),)),
-    Problem(Kind.INDUCTION, LINE, (("1", "7"), ("2", "10"), ("3", "13"), ("4", "16")), "A line."),
+    task_of(DEDUCTION, LINE, (("2", "10"),)),
+    task_of(ABDUCTION, LINE, (("2", "10"),)),
+    task_of(INDUCTION, LINE, (("1", "7"), ("2", "10"), ("3", "13"), ("4", "16")), "A line."),
 ]
 
 
@@ -31,7 +35,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def test_pass_at_k_by_hand() -> None:
-    # 8 tries, 2 right: of the 70 ways to choose 4, C(6, 4) = 15 have none right.
+    # 8 rollouts, 2 right: of the 70 ways to choose 4, C(6, 4) = 15 have none right.
     assert pass_at(4, 8, 2) == pytest.approx(55 / 70)
     assert [pass_at(8, 8, right) for right in (0, 1, 8)] == [0, 1, 1]
     for wrong in ((0, 8, 1), (9, 8, 1), (1, 8, 9)):
@@ -40,13 +44,13 @@ def test_pass_at_k_by_hand() -> None:
 
 
 def test_a_table_by_hand() -> None:
-    marks = [
-        EvalResult(Kind.DEDUCTION, 4, 8, True),
-        EvalResult(Kind.DEDUCTION, 0, 8, False),
-        EvalResult(Kind.ABDUCTION, 8, 8, True),
-        EvalResult(Kind.ABDUCTION, 3, 6, None),  # two tries and the greedy one were lost with the machine
+    results = [
+        EvalResult(DEDUCTION, 4, 8, True),
+        EvalResult(DEDUCTION, 0, 8, False),
+        EvalResult(ABDUCTION, 8, 8, True),
+        EvalResult(ABDUCTION, 3, 6, None),  # two rollouts and the greedy one were lost with the machine
     ]
-    found = table(marks)
+    found = table(results)
     assert list(found) == ["deduction", "abduction", "mean"]
     assert {name: found["deduction"][name].value for name in found["deduction"]} == {
         "t1": 0.25, "greedy": 0.5, "pass8": 0.5,
@@ -56,7 +60,7 @@ def test_a_table_by_hand() -> None:
 
 
 def alone(values: list[float]) -> list[tuple[str, float]]:
-    """Tasks that are each of a family of its own."""
+    """Tasks that are each of a group of their own."""
     return [("", value) for value in values]
 
 
@@ -97,29 +101,29 @@ def test_a_stratum_that_shares_its_families_is_never_empty() -> None:
 
 
 def test_programs_that_differ_in_constants_are_one_family() -> None:
-    one = family_of("def f(x):\n    y = x + 12\n    return [y, 'ab', 0.5]")
-    assert family_of("def f(total):\n    z = total + 7  # more\n    return [z, 'c', 1e3]") == one
-    assert family_of("def f(x):\n    y = x - 12\n    return [y, 'ab', 0.5]") != one
-    assert family_of("def f(x):\n    y = x + 12\n    return [y, 'ab', x]") != one
+    one = group_of("def f(x):\n    y = x + 12\n    return [y, 'ab', 0.5]")
+    assert group_of("def f(total):\n    z = total + 7  # more\n    return [z, 'c', 1e3]") == one
+    assert group_of("def f(x):\n    y = x - 12\n    return [y, 'ab', 0.5]") != one
+    assert group_of("def f(x):\n    y = x + 12\n    return [y, 'ab', x]") != one
     for left, right in [
         ("x * 2", "x * -2"), ("x[1:]", "x[-1:]"), ("x == True", "x == False"), ("x + 'a'", 'x + "it\'s"'),
     ]:  # fmt: skip
-        assert family_of(f"def f(x):\n    return {left}") == family_of(f"def f(x):\n    return {right}")
+        assert group_of(f"def f(x):\n    return {left}") == group_of(f"def f(x):\n    return {right}")
     for left, right in [
         ("f'{x + 1}'", "f'{len(x)}'"), ("\"it's\" + x + 'b'", "\"it's\" + x * 2 + 'b'"), ("x + 1", "-x + 1"),
     ]:  # fmt: skip
-        assert family_of(f"def f(x):\n    return {left}") != family_of(f"def f(x):\n    return {right}")
-    assert family_of("not a program (") != family_of("nor ) this")
-    assert family_of("") == ""
-    families = {name: {family_of(entry.problem.program) for entry in suite} for name, suite in suites(1000).items()}
-    assert len(families["ood"]) == 27
-    assert len(families["held_out"]) > 850
+        assert group_of(f"def f(x):\n    return {left}") != group_of(f"def f(x):\n    return {right}")
+    assert group_of("not a program (") != group_of("nor ) this")
+    assert group_of("") == ""
+    groups = {name: {task.group for task in suite} for name, suite in suites(DOMAIN, 1000).items()}
+    assert len(groups["ood"]) == 27
+    assert len(groups["held_out"]) > 850
 
 
 def test_differences_are_paired_by_task() -> None:
     """Tasks differ much from each other and each gains 1/8: unpaired, the interval would be wide."""
-    before = [EvalResult(Kind.DEDUCTION, right, 8, False) for right in (0, 7) * 50]
-    after = [EvalResult(Kind.DEDUCTION, right + 1, 8, False) for right in (0, 7) * 50]
+    before = [EvalResult(DEDUCTION, right, 8, False) for right in (0, 7) * 50]
+    after = [EvalResult(DEDUCTION, right + 1, 8, False) for right in (0, 7) * 50]
     found = difference(before, after)["deduction"]
     assert found["t1"] == Interval(1 / 8, 1 / 8, 1 / 8)
     assert found["greedy"] == Interval(0, 0, 0)
@@ -134,12 +138,18 @@ def test_an_interval_holds_its_value_and_stays_in_the_range(values: list[float])
     assert found == interval([alone(values)])
 
 
+def write_suite(path: Path, tasks: Sequence[Task]) -> None:
+    path.write_text("".join(json.dumps(suite_row(task)) + "\n" for task in tasks))
+
+
 def test_a_suite_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "suite.jsonl"
     write_suite(path, SUITE)
-    entries = read_suite(path)
-    assert [entry.problem for entry in entries] == SUITE
-    assert [entry.id for entry in entries] == [1, 2, 3]
+    tasks = read_tasks(path, DOMAIN)
+    assert [(task.kind, read_payload(task.payload)) for task in tasks] == [
+        (task.kind, read_payload(task.payload)) for task in SUITE
+    ]
+    assert {task.family for task in tasks} == {tasks[0].family} != {""}
 
 
 @pytest.mark.parametrize(
@@ -155,13 +165,13 @@ def test_a_line_that_is_no_task_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "suite.jsonl"
     write_suite(path, SUITE[:1])
     path.write_text(path.read_text() + line + "\n")
-    with pytest.raises(UserError, match=r"suite.jsonl:2: not a task"):
-        read_suite(path)
+    with pytest.raises(UserError, match=r"suite.jsonl:2: not "):
+        read_tasks(path, DOMAIN)
     with pytest.raises(UserError, match="cannot read"):
-        read_suite(tmp_path / "none")
+        read_tasks(tmp_path / "none", DOMAIN)
 
 
-def marks(sandbox: Sandbox, tmp_path: Path, script: Apprentice | None, fails: bool = False) -> list[EvalResult]:
+def results_of(sandbox: Sandbox, tmp_path: Path, script: Apprentice | None, fails: bool = False) -> list[EvalResult]:
     write_suite(tmp_path / "suite.jsonl", SUITE)
     seen = watched(sandbox, script or says("no"))
     if fails:
@@ -170,16 +180,16 @@ def marks(sandbox: Sandbox, tmp_path: Path, script: Apprentice | None, fails: bo
             return True
 
         seen.fails = lost
-    return evaluate(world(seen, settings()), read_suite(tmp_path / "suite.jsonl"), Sampling(), Key(0))
+    return evaluate(components(seen, settings()), read_tasks(tmp_path / "suite.jsonl", DOMAIN), Sampling(), Key(0))
 
 
-def test_marks_of_who_knows_who_guesses_and_who_is_lost(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_results_of_who_knows_who_guesses_and_who_is_lost(sandbox: Sandbox, tmp_path: Path) -> None:
     able = Apprentice()
     able.state = dict.fromkeys(able.state, 50.0)
-    assert [(m.right, m.tries, m.greedy) for m in marks(sandbox, tmp_path, able)] == [(8, 8, True)] * 3
-    assert [(m.right, m.tries, m.greedy) for m in marks(sandbox, tmp_path, None)] == [(0, 8, False)] * 3
-    lost = marks(sandbox, tmp_path, able, fails=True)
-    assert [(m.right, m.tries, m.greedy) for m in lost] == [(8, 8, True), (0, 0, None), (0, 0, None)]
+    assert [(m.correct, m.n, m.greedy) for m in results_of(sandbox, tmp_path, able)] == [(8, 8, True)] * 3
+    assert [(m.correct, m.n, m.greedy) for m in results_of(sandbox, tmp_path, None)] == [(0, 8, False)] * 3
+    lost = results_of(sandbox, tmp_path, able, fails=True)
+    assert [(m.correct, m.n, m.greedy) for m in lost] == [(8, 8, True), (0, 0, None), (0, 0, None)]
 
 
 def test_what_evaluation_asks_for_and_what_it_keeps(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -187,13 +197,13 @@ def test_what_evaluation_asks_for_and_what_it_keeps(sandbox: Sandbox, tmp_path: 
 
     class Asked(Watched):
         def sample(
-            self, prompts: Sequence[str], tries: int, sampling: Sampling, keys: Sequence[Key]
+            self, prompts: Sequence[Prompt], n: int, sampling: Sampling, keys: Sequence[Key]
         ) -> list[list[Completion]]:
             """The first prompt is too long for it."""
-            asked.append((tries, sampling.temperature, sampling.top_p))
+            asked.append((n, sampling.temperature, sampling.top_p))
             return [
-                [Completion("", (), (), truncated=True)] * tries,
-                *super().sample(prompts, tries, sampling, keys)[1:],
+                [Completion("", (), (), truncated=True)] * n,
+                *super().sample(prompts, n, sampling, keys)[1:],
             ]
 
     able = Apprentice()
@@ -201,7 +211,7 @@ def test_what_evaluation_asks_for_and_what_it_keeps(sandbox: Sandbox, tmp_path: 
     write_suite(tmp_path / "suite.jsonl", SUITE)
     seen = Asked(Scripted(able), sandbox)
     how = Sampling(temperature=0.8, top_p=0.9)
-    found = evaluate(world(seen, settings()), read_suite(tmp_path / "suite.jsonl"), how, Key(0))
+    found = evaluate(components(seen, settings()), read_tasks(tmp_path / "suite.jsonl", DOMAIN), how, Key(0))
     assert asked == [(8, 0.8, 0.9), (1, 0.0, 1.0)]
-    assert [(m.right, m.tries, m.greedy) for m in found] == [(0, 8, False), (8, 8, True), (8, 8, True)]
-    assert [m.family for m in found] == [family_of(LINE)] * 3
+    assert [(m.correct, m.n, m.greedy) for m in found] == [(0, 8, False), (8, 8, True), (8, 8, True)]
+    assert [m.group for m in found] == [group_of(LINE)] * 3

@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from absolute_zero.novelty import normal_form, reads_input
+from absolute_zero.domains.python.novelty import normal_form, reads_input
 from absolute_zero.values import Unreadable
 
 SAME = {

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from absolute_zero.executor.guard import ALLOWED_MODULES, MAX_CHARACTERS, MAX_LINES, Reason, guard
+from absolute_zero.domains.python.guard import ALLOWED_MODULES, MAX_CHARACTERS, MAX_LINES, Reason, guard
 from absolute_zero.types import Refusal
 
 F = "def f(x):\n    return x\n"

@@ -1,31 +1,35 @@
-"""What induction adds to the contract of a task: N inputs that differ, results that differ, and a message of prose."""
-
-from dataclasses import replace
+"""What induction adds to the contract of a task type: inputs that differ, results that differ, a message of prose."""
 
 import pytest
 
 from absolute_zero import text
 from absolute_zero.config import Config
-from absolute_zero.ports import Task
-from absolute_zero.tasks import make_tasks
-from absolute_zero.types import Grade, Kind, Outcome, Problem, Proposal, Result, Status, Triplet, Verdict
+from absolute_zero.domains.python import DOMAIN, read_payload, task_of
+from absolute_zero.domains.python.payload import DEDUCTION, INDUCTION
+from absolute_zero.ports import TaskType
+from absolute_zero.types import Grade, Job, Outcome, Proposal, Result, Status, Task, Verdict
 
 TWO = "def f(x, y=0):\n    return [x, y]"
 
 
-def task(inputs: int = 4, **more: object) -> Task:
-    settings = {"templates": "compact", "propose": {"inputs": inputs, "message_characters": 40}, **more}
-    return make_tasks(Config.model_validate(settings))[Kind.INDUCTION]
+def induction(inputs: int = 4, **more: object) -> TaskType:
+    settings = {"templates": "compact", "python": {"inputs": inputs, "message_characters": 40, **more}}
+    return DOMAIN.task_types(Config.model_validate(settings))[2]
 
 
-def read(inputs: list[str], message: str = "A hint.", program: str = TWO) -> Proposal | Grade:
+def about(program: str) -> list[Task]:
+    """The one reference that a proposer is shown."""
+    return [task_of(DEDUCTION, program, [("1", "[1, 0]")])]
+
+
+def parsed(inputs: list[str], message: str = "A hint.", program: str = TWO) -> Proposal | Grade:
     answer = text.render_inputs_and_message(inputs, message)
-    return task(len(inputs)).read([Triplet(program, "1", "[1, 0]")], answer)
+    return induction(len(inputs)).parse_proposal(about(program), answer)
 
 
-def reason(found: object) -> tuple[Status, str]:
-    assert isinstance(found, Grade), found
-    return found.status, found.reason
+def reason(grade: object) -> tuple[Status, str]:
+    assert isinstance(grade, Grade), grade
+    return grade.status, grade.reason
 
 
 # --- inputs that differ -------------------------------------------------------------------------------------
@@ -42,7 +46,7 @@ def reason(found: object) -> tuple[Status, str]:
         ("{'a': 1, 'b': 2}", "{'b': 2, 'a': 1}"),
         ("{1, 2}", "{2, 1}"),
         ("nan", "-nan"),
-        # ALGORITHM.md 4.2: no hidden pair equals a visible one. Equal is what the judge calls equal (section 1), as
+        # No hidden pair equals a visible one. Equal is what the judge calls equal, as
         # CPython's `==` does: f(1), f(True) and f(1.0) nearly always agree, and one would show the other's answer.
         ("1", "True"),
         ("1", "1.0"),
@@ -51,46 +55,46 @@ def reason(found: object) -> tuple[Status, str]:
     ],
 )
 def test_equal_inputs_are_one(one: str, other: str) -> None:
-    assert reason(read([one, "7", "8", other])) == (Status.FAILED, "repeated_input")
+    assert reason(parsed([one, "7", "8", other])) == (Status.FAILED, "repeated_input")
 
 
 @pytest.mark.parametrize(("one", "other"), [("1", "'1'"), ("1", "[1]"), ("[1]", "(1,)"), ("1", "1, 1"), ("''", "None")])
 def test_other_inputs_are_others(one: str, other: str) -> None:
-    assert isinstance(read([one, "7", "8", other]), Proposal)
+    assert isinstance(parsed([one, "7", "8", other]), Proposal)
 
 
 def test_there_are_exactly_so_many() -> None:
-    one, triplet = task(4), [Triplet(TWO, "1", "[1, 0]")]
+    task_type, references = induction(4), about(TWO)
     for count in (0, 3, 5):
         answer = text.render_inputs_and_message(list(map(str, range(count))), "A hint.")
-        assert reason(one.read(triplet, answer)) == (Status.MALFORMED, "count")
+        assert reason(task_type.parse_proposal(references, answer)) == (Status.MALFORMED, "count")
 
 
 def test_an_input_that_does_not_read_is_the_proposers_fault() -> None:
-    assert reason(read(["1", "2", "3", "y"])) == (Status.FAILED, "invalid_input")
-    assert reason(read(["1", "2", "3", "'" + "a" * 70_000 + "'"])) == (Status.FAILED, "invalid_input")
+    assert reason(parsed(["1", "2", "3", "y"])) == (Status.FAILED, "invalid_input")
+    assert reason(parsed(["1", "2", "3", "'" + "a" * 70_000 + "'"])) == (Status.FAILED, "invalid_input")
 
 
 # --- results that differ ------------------------------------------------------------------------------------
 
 
-def minted(count: int, *outputs: str) -> Problem | Grade:
-    proposal = read(list(map(str, range(count))))
+def built(count: int, *outputs: str) -> Task | Grade:
+    proposal = parsed(list(map(str, range(count))))
     assert isinstance(proposal, Proposal)
-    return task(count).mint(proposal, Outcome(tuple(Result(Verdict.VALUE, output) for output in outputs)))
+    return induction(count).build_task(proposal, Outcome(tuple(Result(Verdict.VALUE, output) for output in outputs)))
 
 
-def test_fewer_than_three_different_results_are_unpaid() -> None:
-    assert reason(minted(4, "1", "2", "1", "2")) == (Status.NEUTRAL, "few_outputs")
-    assert reason(minted(4, "1", "1", "1", "1")) == (Status.NEUTRAL, "few_outputs")
-    assert isinstance(minted(4, "1", "2", "3", "1"), Problem)
-    assert isinstance(minted(2, "1", "2"), Problem)  # as many as there are inputs
-    assert reason(minted(2, "1", "1")) == (Status.NEUTRAL, "few_outputs")
+def test_fewer_than_three_different_results_are_neutral() -> None:
+    assert reason(built(4, "1", "2", "1", "2")) == (Status.NEUTRAL, "few_outputs")
+    assert reason(built(4, "1", "1", "1", "1")) == (Status.NEUTRAL, "few_outputs")
+    assert isinstance(built(4, "1", "2", "3", "1"), Task)
+    assert isinstance(built(2, "1", "2"), Task)  # as many as there are inputs
+    assert reason(built(2, "1", "1")) == (Status.NEUTRAL, "few_outputs")
 
 
 def test_results_that_the_judge_calls_equal_are_one() -> None:
-    assert reason(minted(4, "1", "True", "1.0", "2")) == (Status.NEUTRAL, "few_outputs")
-    assert reason(minted(4, "0.0", "-0.0", "nan", "0")) == (Status.NEUTRAL, "few_outputs")
+    assert reason(built(4, "1", "True", "1.0", "2")) == (Status.NEUTRAL, "few_outputs")
+    assert reason(built(4, "0.0", "-0.0", "nan", "0")) == (Status.NEUTRAL, "few_outputs")
 
 
 # --- a message of prose -------------------------------------------------------------------------------------
@@ -110,9 +114,9 @@ def test_results_that_the_judge_calls_equal_are_one() -> None:
     ],
 )
 def test_prose_is_a_message(message: str) -> None:
-    found = read(["1", "2", "3", "4"], message)
-    assert isinstance(found, Proposal)
-    assert found.message == " ".join(message.split())
+    proposal = parsed(["1", "2", "3", "4"], message)
+    assert isinstance(proposal, Proposal)
+    assert proposal.payload == " ".join(message.split())
 
 
 @pytest.mark.parametrize(
@@ -132,49 +136,49 @@ def test_prose_is_a_message(message: str) -> None:
     ],
 )
 def test_code_is_no_message(message: str) -> None:
-    assert reason(read(["1", "2", "3", "4"], message)) == (Status.FAILED, "code_in_message")
+    assert reason(parsed(["1", "2", "3", "4"], message)) == (Status.FAILED, "code_in_message")
 
 
 def test_a_message_has_a_length() -> None:
-    assert isinstance(read(["1", "2", "3", "4"], "a" * 40), Proposal)
-    assert reason(read(["1", "2", "3", "4"], "a" * 41)) == (Status.FAILED, "message_too_long")
+    assert isinstance(parsed(["1", "2", "3", "4"], "a" * 40), Proposal)
+    assert reason(parsed(["1", "2", "3", "4"], "a" * 41)) == (Status.FAILED, "message_too_long")
 
 
 # --- answers ------------------------------------------------------------------------------------------------
 
-PROBLEM = Problem(Kind.INDUCTION, TWO, tuple((str(n), str(n)) for n in range(4)), "A hint.")
+TASK = task_of(INDUCTION, TWO, [(str(n), str(n)) for n in range(4)], "A hint.")
 
 
-def decided(one: Task, *values: str, problem: Problem = PROBLEM) -> Grade:
+def checked(task_type: TaskType, *values: str) -> Grade:
     results = [Result(Verdict.VALUE, value) if value else Result(Verdict.ERROR, detail="E") for value in values]
-    return one.decide(problem, Outcome(tuple(results)))
+    return task_type.check_result(TASK, Outcome(tuple(results)))
 
 
 def test_all_hidden_pairs_or_nothing() -> None:
-    assert decided(task(), "2", "3") == Grade(Status.PASSED, 1.0)
-    assert decided(task(), "2", "3.0").status is Status.PASSED
+    assert checked(induction(), "2", "3") == Grade(Status.PASSED, 1.0)
+    assert checked(induction(), "2", "3.0").status is Status.PASSED
     for values in (("2", "4"), ("3", "2"), ("2", ""), ("", "3"), ("", "")):
-        found = decided(task(), *values)
-        assert (found.status, found.score) == (Status.FAILED, 0.0)
+        grade = checked(induction(), *values)
+        assert (grade.status, grade.score) == (Status.FAILED, 0.0)
 
 
 def test_a_share_of_the_hidden_pairs() -> None:
-    one = task(solve={"induction": "fraction"})
-    assert decided(one, "2", "3") == Grade(Status.PASSED, 1.0)
-    assert decided(one, "2", "4") == Grade(Status.PASSED, 0.5)
-    assert decided(one, "2", "") == Grade(Status.PASSED, 0.5)  # one that raises is not given, and counts
-    assert decided(one, "4", "").status is Status.FAILED
+    shares = induction(induction="fraction")
+    assert checked(shares, "2", "3") == Grade(Status.PASSED, 1.0)
+    assert checked(shares, "2", "4") == Grade(Status.PASSED, 0.5)
+    assert checked(shares, "2", "") == Grade(Status.PASSED, 0.5)  # one that raises is not given, and counts
+    assert checked(shares, "4", "").status is Status.FAILED
 
 
 def test_the_machines_failure_outweighs_everything() -> None:
     failed = Result(Verdict.INFRASTRUCTURE)
     for other in (Result(Verdict.VALUE, "2"), Result(Verdict.VALUE, "9"), Result(Verdict.ERROR)):
         for results in ((other, failed), (failed, other)):
-            assert task().decide(PROBLEM, Outcome(results)).status is Status.MASKED
+            assert induction().check_result(TASK, Outcome(results)).status is Status.MASKED
 
 
 def test_of_an_odd_number_the_larger_half_is_hidden() -> None:
-    problem = replace(PROBLEM, pairs=PROBLEM.pairs[:3])
-    job = task(3).judge(problem, text.render_program(TWO))
-    assert not isinstance(job, Grade)
+    task = task_of(INDUCTION, TWO, read_payload(TASK.payload).pairs[:3], "A hint.")
+    job = induction(3).check(task, text.render_program(TWO))
+    assert isinstance(job, Job)
     assert job.inputs == ("1", "2")

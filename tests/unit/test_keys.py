@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from absolute_zero.keys import Key
-from absolute_zero.types import Kind
+from absolute_zero.types import Role
 
 # Recipe: blake2b with 8 bytes over repr([seed, *address]), big-endian. A change here changes every run there is.
 GOLDEN = [
@@ -60,7 +60,7 @@ def test_neighbours_do_not_run_into_each_other(one: tuple[str | int, ...], other
 
 
 def test_a_word_of_an_enumeration_is_its_text() -> None:
-    assert Key(0).at(Kind.DEDUCTION).bits == Key(0).at("deduction").bits
+    assert Key(0).at(Role.SOLVE).bits == Key(0).at("solve").bits
 
 
 def test_drawing_leaves_no_trace() -> None:

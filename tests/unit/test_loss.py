@@ -1,4 +1,4 @@
-"""The loss, by hand: three tokens and one rule at a time; and scores against automatic differentiation."""
+"""The loss, by hand: three tokens and a rule at a time; log-probabilities against automatic differentiation."""
 
 import math
 from typing import Any
@@ -21,19 +21,19 @@ def wide(values: list[float]) -> Tensor:
 def term(
     logprob: list[float], old: list[float], advantage: list[float], *, sampler: list[float] | None = None, **more: Any
 ) -> tuple[list[float], list[float], dict[str, list[float]]]:
-    """The terms, their gradients in the log-probabilities, and what is watched.
+    """Return the terms, their gradients in the log-probabilities, and the metrics of each token.
 
     `H` are entropies, `ref` reference log-probabilities; the rest are settings.
     """
     chosen = wide(logprob).requires_grad_()
     entropy, reference = wide(more.pop("H", [0.0] * 3)), more.pop("ref", None)
     settings = Update(**{"entropy": 0.0, **more})
-    found, watched = per_token_loss(
+    terms, metrics = per_token_loss(
         chosen, entropy, wide(old), wide(sampler or old), wide(advantage), settings, reference and wide(reference)
     )
-    found.sum().backward()
+    terms.sum().backward()
     assert chosen.grad is not None
-    return found.tolist(), chosen.grad.tolist(), {name: value.tolist() for name, value in watched.items()}
+    return terms.tolist(), chosen.grad.tolist(), {name: value.tolist() for name, value in metrics.items()}
 
 
 def near(*values: float) -> object:
@@ -42,11 +42,11 @@ def near(*values: float) -> object:
 
 def test_on_the_first_update_it_is_the_policy_gradient() -> None:
     # r = exp(0) = 1 in every case, so t = -A, and dt/dl = -A r = -A.
-    found, grad, watched = term([-0.5, -1.0, -2.0], [-0.5, -1.0, -2.0], [2.0, -1.0, 0.0])
-    assert found == [-2.0, 1.0, 0.0]
+    terms, grad, metrics = term([-0.5, -1.0, -2.0], [-0.5, -1.0, -2.0], [2.0, -1.0, 0.0])
+    assert terms == [-2.0, 1.0, 0.0]
     assert grad == [-2.0, 1.0, 0.0]
-    assert watched["ratio"] == [1.0, 1.0, 1.0]
-    assert watched["clipped"] == [0.0, 0.0, 0.0]
+    assert metrics["ratio"] == [1.0, 1.0, 1.0]
+    assert metrics["clipped"] == [0.0, 0.0, 0.0]
 
 
 def test_clipping_has_two_bounds_and_only_ever_holds_back() -> None:
@@ -56,36 +56,36 @@ def test_clipping_has_two_bounds_and_only_ever_holds_back() -> None:
     #   A = -1, r = 1.5: min(-1.5, 1.3 * -1 = -1.3) = -1.5, not clipped, since it has yet to become less likely:
     #     t = 1.5, and dt/dl = -A r = 1.5.
     ratios = [math.log(1.5), math.log(0.5), math.log(1.5)]
-    found, grad, watched = term(ratios, [0.0, 0.0, 0.0], [2.0, -1.0, -1.0], clip_low=0.2, clip_high=0.3)
-    assert found == near(-2.6, 0.8, 1.5)
+    terms, grad, metrics = term(ratios, [0.0, 0.0, 0.0], [2.0, -1.0, -1.0], clip_low=0.2, clip_high=0.3)
+    assert terms == near(-2.6, 0.8, 1.5)
     assert grad == near(0.0, 0.0, 1.5)
-    assert watched["clipped"] == [1.0, 1.0, 0.0]
+    assert metrics["clipped"] == [1.0, 1.0, 0.0]
 
 
 def test_the_mismatch_weighs_the_surrogate_up_to_its_cap() -> None:
     # old / sampler = 0.5, 1.5, 4.0, capped at 2. With r = 1 and A = 1: t = -m = -0.5, -1.5, -2.
     old = [-1.0, -1.0, -1.0]
     sampler = [-1.0 - math.log(m) for m in (0.5, 1.5, 4.0)]
-    found, grad, watched = term(old, old, [1.0, 1.0, 1.0], sampler=sampler, mismatch_cap=2.0)
-    assert found == near(-0.5, -1.5, -2.0)
+    terms, grad, metrics = term(old, old, [1.0, 1.0, 1.0], sampler=sampler, mismatch_cap=2.0)
+    assert terms == near(-0.5, -1.5, -2.0)
     assert grad == near(-0.5, -1.5, -2.0)  # m is detached: it has no gradient of its own
-    assert watched["mismatch"] == near(0.5, 1.5, 4.0)  # what is watched has no cap
-    assert watched["ratio"] == [1.0, 1.0, 1.0]  # and the sampler is never in the ratio
+    assert metrics["mismatch"] == near(0.5, 1.5, 4.0)  # the metric has no cap
+    assert metrics["ratio"] == [1.0, 1.0, 1.0]  # and the sampler is never in the ratio
 
 
 def test_entropy_is_a_bonus_whatever_the_mismatch() -> None:
     # m = exp(0 - log 2) = 0.5, A = 2: t = -m A - 0.1 H = -1 - 0.1 * (3, 2, 0).
-    found, _, _ = term([0.0] * 3, [0.0] * 3, [2.0] * 3, sampler=[math.log(2.0)] * 3, H=[3.0, 2.0, 0.0], entropy=0.1)
-    assert found == near(-1.3, -1.2, -1.0)
+    terms, _, _ = term([0.0] * 3, [0.0] * 3, [2.0] * 3, sampler=[math.log(2.0)] * 3, H=[3.0, 2.0, 0.0], entropy=0.1)
+    assert terms == near(-1.3, -1.2, -1.0)
 
 
 def test_kl_is_never_negative_and_pulls_towards_the_reference() -> None:
     # d = ref - l = log 2, 0, -log 2: k = exp(d) - 1 - d = 1 - log 2, 0, log 2 - 1/2; dk/dl = 1 - exp(d) = -1, 0, 1/2.
     # With A = 0 and coefficient 0.5: t = k / 2, and its gradient is half of dk/dl.
     log2 = math.log(2.0)
-    found, grad, watched = term([-1.0] * 3, [-1.0] * 3, [0.0] * 3, ref=[-1 + log2, -1.0, -1 - log2], kl=0.5)
-    assert watched["kl"] == near(1 - log2, 0.0, log2 - 0.5)
-    assert found == near((1 - log2) / 2, 0.0, (log2 - 0.5) / 2)
+    terms, grad, metrics = term([-1.0] * 3, [-1.0] * 3, [0.0] * 3, ref=[-1 + log2, -1.0, -1 - log2], kl=0.5)
+    assert metrics["kl"] == near(1 - log2, 0.0, log2 - 0.5)
+    assert terms == near((1 - log2) / 2, 0.0, (log2 - 0.5) / 2)
     assert grad == near(-0.5, 0.0, 0.25)
 
 
@@ -121,15 +121,15 @@ def test_the_loss_of_a_step_weighs_samples_and_counts_tokens() -> None:
     measured = learner.update(items)
     assert measured["loss"] == pytest.approx(-0.2, abs=1e-6)
     assert measured["grad_norm"] == pytest.approx(math.sqrt(0.635), abs=1e-6)
-    assert measured["tokens"] == 3
-    assert measured["ratio_max"] == 1.0
+    assert measured["update/tokens"] == 3
+    assert measured["ratio/max"] == 1.0
     # H = 0.5 log 2 + 2 * 0.25 log 4 = 1.5 log 2.
     assert measured["entropy"] == pytest.approx(1.5 * math.log(2.0), abs=1e-6)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 @pytest.mark.parametrize("cells", [1 << 21, 20])
-def test_scores_and_their_gradients(temperature: float, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logprobs_entropy_and_their_gradients(temperature: float, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against automatic differentiation in float64, in one slice and in several."""
     monkeypatch.setattr(loss, "CELLS", cells)
     noise = torch.Generator().manual_seed(0)

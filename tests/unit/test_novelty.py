@@ -1,8 +1,8 @@
-"""What a problem is given, what it is asked, and what follows: inputs by place, probes by type, behaviours by cell."""
+"""What goes into a program, what it is asked, and what follows: inputs by position, probes by type, behaviours."""
 
 import pytest
 
-from absolute_zero.novelty import (
+from absolute_zero.domains.python.novelty import (
     COMMON,
     KINDRED,
     NEAR,
@@ -16,7 +16,7 @@ from absolute_zero.novelty import (
     probes,
     written,
 )
-from absolute_zero.types import Kind, Problem, Result, Verdict
+from absolute_zero.types import Result, Verdict
 from absolute_zero.values import Unreadable, Unwritable, read_arguments
 
 IDENTITY = "def f(x):\n    return x"
@@ -225,9 +225,9 @@ def results(*values: str) -> list[Result]:
 
 
 def of(*values: str, own: str = "1", program: str = "def f(x):\n    return x + 1", given: str = "0") -> Facts:
-    """The facts of a problem whose probes are 0, 1, 2 ... and gave these values."""
+    """The facts of a program whose probes are 0, 1, 2 ... and gave these values."""
     asked = [str(place) for place in range(len(values))]
-    return facts(Problem(Kind.DEDUCTION, program, ((given, own),)), asked, results(*values))
+    return facts(program, [(given, own)], asked, results(*values))
 
 
 def test_what_varies_is_not_constant() -> None:
@@ -253,8 +253,7 @@ def test_constants_are_compared_as_answers_are_judged() -> None:
 
 
 def test_all_pairs_count_against_a_constant() -> None:
-    problem = Problem(Kind.INDUCTION, IDENTITY, (("0", "7"), ("1", "8")))
-    assert not facts(problem, ["2", "3"], results("7", "7")).constant
+    assert not facts(IDENTITY, [("0", "7"), ("1", "8")], ["2", "3"], results("7", "7")).constant
 
 
 def cell(*values: str, own: str = "5", program: str = "def f(x):\n    return x + 1") -> str:
@@ -264,18 +263,19 @@ def cell(*values: str, own: str = "5", program: str = "def f(x):\n    return x +
 def test_programs_that_give_an_argument_back_behave_alike() -> None:
     identity = cell("0", "1", "2")
     assert cell("0", "", "2", "3") == cell("0.0", "True", "2") == identity
-    words = facts(Problem(Kind.DEDUCTION, IDENTITY, (("'a'", "'a'"),)), ["'b'", "'c'"], results("'b'", "'c'"))
+    words = facts(IDENTITY, [("'a'", "'a'")], ["'b'", "'c'"], results("'b'", "'c'"))
     assert words.behaviour == identity
-    pair = Problem(Kind.DEDUCTION, IDENTITY, (("1, 2", "2"),))
-    second = facts(pair, ["3, 4", "5, 6"], results("4", "6")).behaviour
-    assert second == facts(pair, ["3, k=4", "5, k=6"], results("4", "6")).behaviour != identity
-    assert facts(pair, ["3, 3", "5, 6"], results("3", "5")).behaviour == identity
+    pairs = [("1, 2", "2")]
+    second = facts(IDENTITY, pairs, ["3, 4", "5, 6"], results("4", "6")).behaviour
+    assert second == facts(IDENTITY, pairs, ["3, k=4", "5, k=6"], results("4", "6")).behaviour != identity
+    assert facts(IDENTITY, pairs, ["3, 3", "5, 6"], results("3", "5")).behaviour == identity
     assert cell("0", "1", "3") != identity
 
 
 def test_programs_with_at_most_one_value_behave_alike() -> None:
     alike = cell("7", "7", "7")
     assert cell("8", "8", "8.0") == cell("", "", "") == cell("", "0", "") == cell() == alike
+    assert facts(IDENTITY, [("0", "5")]).behaviour == ""  # not run anywhere: unknown
     assert cell("7", "7", "8") != alike
     assert cell(*["7"] * KINDRED, *[""] * COMMON, "7") == alike
     assert cell(*["7"] * KINDRED, *[""] * COMMON, "8") != alike
@@ -283,12 +283,14 @@ def test_programs_with_at_most_one_value_behave_alike() -> None:
 
 def test_results_count_without_their_questions_unless_there_are_none() -> None:
     """Or an idle argument of an ever new type would make an ever new behaviour."""
-    problem = Problem(Kind.DEDUCTION, IDENTITY, (("0", "1"),))
+    pairs = [("0", "1")]
     for some in (("9", "8", "9", "8"), ("9", "8", "7", "6")):
-        one, other = (facts(problem, asked, results(*some)) for asked in (["1", "2", "3", "4"], ["5", "6", "7", "0"]))
+        one, other = (
+            facts(IDENTITY, pairs, asked, results(*some)) for asked in (["1", "2", "3", "4"], ["5", "6", "7", "0"])
+        )
         assert one.behaviour == other.behaviour
     silent = results(*[""] * 8, *[""] * COMMON, "4", "5")
-    mute = [facts(problem, list(asked), silent) for asked in ("1234567800009a", "2234567800009a")]
+    mute = [facts(IDENTITY, pairs, list(asked), silent) for asked in ("1234567800009a", "2234567800009a")]
     assert mute[0].behaviour != mute[1].behaviour
 
 
@@ -317,11 +319,11 @@ def test_common_inputs_are_as_many_arguments_of_all_sorts() -> None:
 
 def test_which_error_it_was_does_not_matter_but_where() -> None:
     one = facts(
-        Problem(Kind.DEDUCTION, IDENTITY, (("0", "1"),)), ["1", "2", "3"],
+        IDENTITY, [("0", "1")], ["1", "2", "3"],
         [*results("5", "6"), Result(Verdict.ERROR, detail="KeyError")],
     )  # fmt: skip
     other = facts(
-        Problem(Kind.DEDUCTION, IDENTITY, (("0", "1"),)), ["1", "2", "3"],
+        IDENTITY, [("0", "1")], ["1", "2", "3"],
         [*results("5", "6"), Result(Verdict.ERROR, detail="IndexError")],
     )  # fmt: skip
     assert one.behaviour == other.behaviour
@@ -329,7 +331,7 @@ def test_which_error_it_was_does_not_matter_but_where() -> None:
 
 def test_keys_know_programs_by_form_and_inputs_by_value() -> None:
     def key(program: str, *inputs: str) -> str:
-        return facts(Problem(Kind.INDUCTION, program, tuple((one, "0") for one in inputs)), [], []).key
+        return facts(program, [(argument, "0") for argument in inputs], [], []).exact
 
     assert key("def f(a):\n    return a", "1") == key("def f(b):  # b\n    return b", " 1 ")
     assert key("def f(a):\n    return a", "1") == key("def f(b):\n    return b", "b=1")

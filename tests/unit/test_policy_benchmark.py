@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_a_step(tmp_path: Path) -> None:
     tiny_models.model("llama").save_pretrained(tmp_path)
     tiny_models.tokenizer().save_pretrained(tmp_path)
-    sizes = {"prompts": 3, "tries": 2, "prompt-tokens": 10, "new-tokens": 5, "micro": 4}
+    sizes = {"prompts": 3, "rollouts": 2, "prompt-tokens": 10, "new-tokens": 5, "micro": 4}
     command = [sys.executable, str(ROOT / "benchmarks" / "policy_sides.py"), "ours", f"--model={tmp_path}"]
     command += [f"--{name}={size}" for name, size in sizes.items()]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
@@ -23,7 +23,7 @@ def test_a_step(tmp_path: Path) -> None:
     ready, *steps = map(json.loads, done.stdout.splitlines())
     assert ready == {"ready": True}
     assert [step["tokens"] for step in steps] == [3 * 2 * 5] * 2
-    assert all(step["seen"]["tokens"] == 30 and step["rest"][0] > 0 for step in steps)
+    assert all(step["seen"]["update/tokens"] == 30 and step["rest"][0] > 0 for step in steps)
 
 
 def test_attention(tmp_path: Path) -> None:

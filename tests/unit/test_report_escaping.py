@@ -1,4 +1,4 @@
-"""What a hostile model can do to the report: nothing."""
+"""What a hostile model, or a stranger's domain, can do to the report: nothing."""
 
 import json
 import re
@@ -10,21 +10,19 @@ from absolute_zero.report.markup import block, shown, tag
 from absolute_zero.store import Flag, Store
 from absolute_zero.types import (
     Completion,
-    Entry,
     Grade,
-    Kind,
-    Problem,
+    Prompt,
     ProposalRollout,
     Role,
     Rollout,
     Status,
     Step,
+    Task,
     Validation,
 )
-from made_up import evaluated, paid
+from made_up import evaluated, rewarded
 from strict_page import strict
 
-A = Kind.ABDUCTION
 PASSED = Grade(Status.PASSED, 1.0)
 HOSTILE = (
     "</script><img onerror=alert(1) src=x>",
@@ -38,42 +36,66 @@ HOSTILE = (
 )
 
 
+KINDS = ("abduction", HOSTILE[0], HOSTILE[2], HOSTILE[3])
+"""Kinds of a domain that was never checked."""
+
+
 def hostile_run(folder: Path) -> Path:
-    """A run in which everything that a model, or a file, has a say in is hostile."""
+    """A run in which everything that a model, a domain or a file has a say in is hostile."""
     folder.mkdir()
     everything = "\n".join(HOSTILE) + "y" * 100_000
     wrong = Grade(Status.FAILED, 0.0, HOSTILE[0], everything)
-    rulings, entries, rollouts = list[Validation](), list[Entry](), list[Rollout]()
-    for place, text in enumerate((*HOSTILE, everything), start=1):
-        problem = Problem(A, text, ((text, text),) * (1 + place % 2 * 3), text)
-        made = Entry(place, problem, 1, (0,), text, text, text, 2, 1)
-        entries.append(made)
-        completion = Completion(text, (1,), ())
-        draft = ProposalRollout(A, place, (), text, completion, wrong)
-        rulings += [Validation(draft, wrong, valid=False), Validation(draft, made, valid=True)]
-        rollouts.append(paid(Role.PROPOSE, A, place, 0, place, text, completion, PASSED))
+    validations, tasks, rollouts = list[Validation](), list[Task](), list[Rollout]()
+    for number, text in enumerate((*HOSTILE, everything), start=1):
+        kind = KINDS[number % len(KINDS)]
+        task = Task(
+            kind, text, title=text, id=number, step=1, references=(0,), exact=text, family=text, behaviour=text,
+            trials=2, successes=1,
+        )  # fmt: skip
+        tasks.append(task)
+        completion, prompt = Completion(text, (1,), ()), Prompt(text, opens_thought=number % 2 > 0)
+        proposal = ProposalRollout(kind, number, (), prompt, completion, wrong)
+        validations += [Validation(proposal, wrong, valid=False), Validation(proposal, task, valid=True)]
+        rollouts.append(rewarded(Role.PROPOSE, kind, number, 0, number, prompt, completion, PASSED))
         rollouts += [
-            paid(Role.SOLVE, A, place, at, place, text, completion, it) for at, it in enumerate((PASSED, wrong))
+            rewarded(Role.SOLVE, kind, number, attempt, number, prompt, completion, grade)
+            for attempt, grade in enumerate((PASSED, wrong))
         ]
-    step = Step(1, tuple(rulings), tuple(entries), tuple(rollouts))
+    step = Step(1, tuple(validations), tuple(tasks), tuple(rollouts))
     with Store.open(folder / "run.db") as store:
-        metrics = {f"{stage}/abduction": 9.0 for stage in STAGES} | {HOSTILE[1]: 1.0}
+        metrics = {f"proposals/{stage}/{kind}": 9.0 for stage in STAGES for kind in KINDS} | {HOSTILE[1]: 1.0}
         store.commit(step, metrics, {HOSTILE[0]: 2.0}, flags=[Flag(HOSTILE[1], everything)])
-    file = {"model": {"path": HOSTILE[0]}, "seed": HOSTILE[1], HOSTILE[2]: HOSTILE[3], "reward": {"scale": HOSTILE[0]}}
+    file = {
+        "model": {"path": HOSTILE[0]}, "seed": HOSTILE[1], HOSTILE[2]: HOSTILE[3], "reward": {"scale": HOSTILE[0]},
+        "domain": HOSTILE[1], "kinds": [*KINDS, 3],
+    }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(file))
-    (folder / "result.json").write_text(json.dumps({**evaluated(), "commit": HOSTILE[0], "sandbox_level": HOSTILE[1]}))
+    result = {
+        **evaluated((*KINDS, HOSTILE[1], f"{HOSTILE[1]}_mean")),
+        "commit": HOSTILE[0],
+        "sandbox_level": HOSTILE[1],
+    }
+    (folder / "result.json").write_text(json.dumps(result))
     return folder
 
 
 def test_nothing_that_a_model_wrote_becomes_markup(tmp_path: Path) -> None:
     page = write_report(hostile_run(tmp_path / "<img src=x onerror=y>")).read_text(encoding="utf-8")
-    found = strict(page)
+    reader = strict(page)
     assert page.count("<script>") == page.count("</script>") == 1
-    text = "".join(found.text)
+    text = "".join(reader.text)
     for words in ("<img onerror=alert(1) src=x>", "<script>alert(1)</script>", "<iframe src=//x>", "y" * 100_000):
         assert words in text
-    # No attribute holds a word of it: our own are classes, places, labels and the page's policy.
-    assert not [value for value in found.values if re.search(r"alert|onerror|y{9}|U\+", value)]
+    # No attribute holds a word of it: our own are classes, positions, labels and the page's policy.
+    assert not [value for value in reader.values if re.search(r"alert|onerror|y{9}|U\+|abduction|CDATA", value)]
+
+
+def test_a_kind_has_the_colour_of_its_position(tmp_path: Path) -> None:
+    page = write_report(hostile_run(tmp_path / "run")).read_text(encoding="utf-8")
+    for index, words in enumerate(("abduction", "&lt;/script&gt;&lt;img", "&quot; onmouseover", "&lt;!-- ]]")):
+        assert f'<span class="k{index} row">{words}' in page
+        assert f'<figure class="panel k{index}"><figcaption><b>{words}' in page
+    assert '<span class="all row">&lt;/pre&gt;' in page  # a row of the result that is no kind of the run
 
 
 def test_what_cannot_be_seen_is_named() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from absolute_zero.store import Checkpoint, Flag, Keep, Refused, Score, Store
+from absolute_zero.store import Checkpoint, Flag, Keep, Rejection, Store
 from absolute_zero.store.database import PAGE
 from absolute_zero.store.files import file_system
 from absolute_zero.store.rows import KEYS
-from absolute_zero.types import Completion, Grade, Kind, Problem, Role, Status, Step
-from steps import bare, entry, refused, rollout
+from absolute_zero.types import Completion, Grade, Message, Prompt, Role, Status, Step
+from steps import bare, rejected, rollout, task
 
 
 @pytest.fixture
@@ -38,38 +38,39 @@ def test_rows_of_a_step(store: Store) -> None:
         rollout(item=0, attempt=2, task=1, status=Status.MASKED),
         rollout(item=0, attempt=3, task=1, status=Status.MALFORMED),
     )
-    rulings = (refused("import", "os"), refused("constant", ""), refused("import", "re"), refused("import", "abc"))
+    validations = tuple(
+        rejected(reason, detail)
+        for reason, detail in [("import", "os"), ("constant", ""), ("import", "re"), ("import", "abc")]
+    )
     store.set_run("seed", "7")
     store.commit(
-        Step(1, rulings, (entry(1, 1),), rollouts, {"not": 1.0}),
+        Step(1, validations, (task(1, 1),), rollouts, {"trr++": [0.1, {"\ud800": None}]}, {"not": 1.0}),
         {"reward": 0.1, "nothing": math.nan, "much": -math.inf, "small": -0.0},
         {"wall": 2.5},
         Checkpoint("c0ffee", "checkpoints/1"),
-        scores=[Score("code", "humaneval", 0.5, 0.25, math.nan, 164)],
         flags=[Flag("stuck", "first"), Flag("stuck", "again")],
     )
     earned = "0.875, 0.125, -1.5"
     answer = "'2</answer>', 'a line'"
     assert list(store.dump(clocks=True)) == [
         "run ['seed', '7']",
-        "steps [1, 1]",
-        "entries [1, 1, 'deduction', 'normal 1', 'key 1', 'behaviour 1', 8, 3, '[0,7]', 'def f(x):\\n    return x', "
-        '\'[["1","1"],["2","2"]]\', \'the same\']',
-        "tries [1, 1, 3, 1]",
-        "prompts [1, 0, 'prompt 4']",
-        "prompts [1, 1, 'prompt 0']",
+        'steps [1, 1, b\'{"trr++":[0.1,{"\\xed\\xa0\\x80":null}]}\']',
+        "tasks [1, 1, 'deduction', 'exact 1', 'family 1', 'behaviour 1', 8, 3, '[0,7]', 'def f(x):', "
+        '\'{"program":"def f(x):\\\\n    return x","pairs":[["1","1"],["2","2"]],"message":"the same"}\']',
+        "outcomes [1, 1, 3, 1]",
+        "prompts [1, 0, 'text', 0, 'prompt 4']",
+        "prompts [1, 1, 'text', 0, 'prompt 0']",
         f"rollouts [1, 0, 'propose', 'deduction', 4, 0, 0, 3, 0, 'passed', 1.0, '', {earned}, 0, {answer}]",
         f"rollouts [1, 1, 'solve', 'deduction', 0, 0, 1, 3, 0, 'passed', 1.0, '', {earned}, 1, {answer}]",
         f"rollouts [1, 2, 'solve', 'deduction', 0, 1, 1, 3, 0, 'failed', 1.0, 'wrong', {earned}, 1, {answer}]",
-        f"rollouts [1, 3, 'solve', 'deduction', 0, 2, 1, 3, 0, 'void', 1.0, 'wrong', None, 0.125, -1.5, 1, {answer}]",
+        f"rollouts [1, 3, 'solve', 'deduction', 0, 2, 1, 3, 0, 'masked', 1.0, 'wrong', None, 0.125, -1.5, 1, {answer}]",
         f"rollouts [1, 4, 'solve', 'deduction', 0, 3, 1, 3, 0, 'malformed', 1.0, 'wrong', {earned}, 1, {answer}]",
-        "refusals [1, 'abduction', 'failed', 'constant', 1, '[\"\"]']",
-        "refusals [1, 'abduction', 'failed', 'import', 3, '[\"os\",\"re\"]']",
+        "rejections [1, 'abduction', 'failed', 'constant', 1, '[\"\"]']",
+        "rejections [1, 'abduction', 'failed', 'import', 3, '[\"os\",\"re\"]']",
         "metrics [1, 'much', -inf]",
         "metrics [1, 'nothing', None]",
         "metrics [1, 'reward', 0.1]",
         "metrics [1, 'small', -0.0]",
-        "evals [1, 'code', 'humaneval', 0.5, 0.25, None, 164]",
         "flags [1, 0, 'stuck', 'first']",
         "flags [1, 1, 'stuck', 'again']",
         "checkpoints [1, 'c0ffee']",
@@ -81,43 +82,38 @@ def test_rows_of_a_step(store: Store) -> None:
 
 def test_what_was_kept_is_read(store: Store) -> None:
     solved = replace(rollout(task=1), completion=Completion("it was c", (1, 2), (-0.5, -0.5), truncated=True))
-    store.commit(Step(-1, (refused("import", "os", status=Status.MASKED),), (), ()), {})
+    store.commit(Step(-1, (rejected("import", "os", status=Status.MASKED),), (), ()), {})
     store.commit(
-        Step(3, (), (entry(1, 3), entry(2, 3, Kind.INDUCTION)), (solved,)),
+        Step(3, (), (task(1, 3), task(2, 3, "induction")), (solved,), {"a": {"b": [1, 0.1, None]}}),
         {"b": math.nan, "a": 0.1},
         {"wall": 2.0},
         Checkpoint("c0ffee", "checkpoints/3"),
-        scores=[Score("code", "mbpp", 0.5, 0.25, 0.75, 10)],
         flags=[Flag("stuck")],
     )
+    assert store.state() == {"a": {"b": [1, 0.1, None]}}
     store.commit(bare(4, 3), {"a": 0.2}, {}, Checkpoint("decaf", "checkpoints/4"))
     assert store.last_step() == 4
-    assert list(store.entries()) == [entry(1, 3), entry(2, 3, Kind.INDUCTION), entry(3, 4)]
-    assert list(store.entries(after=2)) == [entry(3, 4)]
-    assert list(store.fingerprints()) == [
-        (Kind.DEDUCTION, "normal 1", "key 1", "behaviour 1"),
-        (Kind.INDUCTION, "normal 2", "key 2", "behaviour 2"),
-        (Kind.DEDUCTION, "normal 3", "key 3", "behaviour 3"),
-    ]
+    assert store.state() == {}
+    assert list(store.tasks()) == [task(1, 3), task(2, 3, "induction"), task(3, 4)]
+    assert list(store.tasks(after=2)) == [task(3, 4)]
     [kept] = store.rollouts(3)
     assert kept.rollout == replace(solved, completion=Completion("it was c", (), (), truncated=True))
-    assert (kept.tokens, kept.whole) == (2, True)
+    assert (kept.n_tokens, kept.has_texts) == (2, True)
     [without] = store.rollouts(3, texts=False)
     untold = replace(solved.grade, detail="")
     assert without.rollout == replace(
-        solved, prompt="", completion=Completion("", (), (), truncated=True), grade=untold
+        solved, prompt=Prompt(), completion=Completion("", (), (), truncated=True), grade=untold
     )
-    assert (without.tokens, without.whole) == (2, True)
+    assert (without.n_tokens, without.has_texts) == (2, True)
     assert store.rollouts(4) == []
-    assert store.tries() == [(3, 1, 1, 1)]
-    assert store.tries(after=3) == []
-    assert store.refusals() == [(-1, Refused(Kind.ABDUCTION, Status.MASKED, "import", 1, ("os",)))]
-    assert store.refusals(after=-1) == []
+    assert store.outcomes() == [(3, 1, 1, 1)]
+    assert store.outcomes(after=3) == []
+    assert store.rejections() == [(-1, Rejection("abduction", Status.MASKED, "import", 1, ("os",)))]
+    assert store.rejections(after=-1) == []
     assert [(number, name) for number, name, _ in store.metrics()] == [(3, "a"), (3, "b"), (4, "a")]
     assert math.isnan(store.metrics()[1][2])
     assert store.metrics(after=3) == [(4, "a", 0.2)]
     assert store.clocks() == [(3, "wall", 2.0)]
-    assert store.scores() == [(3, Score("code", "mbpp", 0.5, 0.25, 0.75, 10))]
     assert store.flags() == [(3, Flag("stuck"))]
     assert store.checkpoints() == [
         (4, Checkpoint("decaf", "checkpoints/4")),
@@ -129,23 +125,45 @@ def test_what_sqlite_and_json_would_bend(store: Store) -> None:
     """Halves of a character side by side, NULs, the sign of zero, the smallest float, numbers that are whole."""
     text = "\ud83d\ude00\0\udfff"
     assert len(text) == 4
-    task = replace(entry(1, 1), problem=Problem(Kind.INDUCTION, text, ((text, "\0"),), text), normal=text)
-    odd = replace(rollout(), prompt=text, grade=Grade(Status.FAILED, -0.0, text, text))
+    strange = replace(task(1, 1), payload=text, title=text, exact=text, family=text, behaviour=text)
+    odd = replace(rollout(), prompt=Prompt(text), grade=Grade(Status.FAILED, -0.0, text, text))
     odd = replace(odd, reward=-0.0, weight=5e-324, advantage=math.inf)
-    store.commit(Step(1, (refused(text, text),), (task,), (odd,)), {text: 1, "-": -0.0, "big": 1e300, "whole": 2**60})
-    assert list(store.entries()) == [task]
-    assert list(store.fingerprints()) == [(Kind.INDUCTION, text, "key 1", "behaviour 1")]
+    store.commit(
+        Step(1, (rejected(text, text),), (strange,), (odd,)), {text: 1, "-": -0.0, "big": 1e300, "whole": 2**60}
+    )
+    assert list(store.tasks()) == [strange]
     [kept] = store.rollouts(1)
     assert repr(kept.rollout) == repr(replace(odd, completion=Completion("2</answer>", (), ())))
-    assert [(it.reason, it.examples) for _, it in store.refusals()] == [(text, (text,))]
+    assert [(it.reason, it.examples) for _, it in store.rejections()] == [(text, (text,))]
     values = {name: value for _, name, value in store.metrics()}
     assert repr(sorted(values.items())) == repr([("-", -0.0), ("big", 1e300), ("whole", 2.0**60), (text, 1.0)])
+
+
+def test_prompts_of_both_formats(store: Store) -> None:
+    """A text and messages, thoughts open and not: each prompt of a step once, and read back equal."""
+    turns = (Message("system", "Be brief."), Message("user", '[["\ud83d\ude00\0"]]'))
+    prompts = [
+        *(Prompt("1 + 1?", opens_thought=opened) for opened in (True, False)),
+        *(Prompt(messages=turns, opens_thought=opened) for opened in (True, False)),
+        Prompt(),
+        Prompt(opens_thought=True),
+        Prompt("1 + 1?", opens_thought=True),
+    ]
+    rollouts = tuple(replace(rollout(item=k), prompt=prompt) for k, prompt in enumerate(prompts))
+    store.commit(Step(1, (), (), rollouts), {})
+    assert [it.rollout.prompt for it in store.rollouts(1)] == prompts
+    rows = [line for line in store.dump() if line.startswith("prompts")]
+    assert len(rows) == len(set(prompts)) == len(prompts) - 1
+    assert rows[0] == "prompts [1, 0, 'text', 1, '1 + 1?']"
+    assert rows[3].startswith('prompts [1, 3, \'chat\', 0, \'[["system","Be brief."],["user",')
+    assert [it.rollout.prompt for it in store.rollouts(1, texts=False)] == [Prompt()] * len(prompts)
 
 
 def test_an_empty_run(store: Store) -> None:
     assert store.last_step() is None
     assert store.run("seed") is None
-    assert list(store.entries()) == list(store.dump(clocks=True)) == store.checkpoints() == []
+    assert list(store.tasks()) == list(store.dump(clocks=True)) == store.checkpoints() == []
+    assert store.state() == {}
 
 
 def test_facts_of_the_run(store: Store) -> None:
@@ -154,55 +172,56 @@ def test_facts_of_the_run(store: Store) -> None:
     assert store.run("config") == '{"seed": "\ud800\0"}'
 
 
-def keeping(path: Path, rollouts: Keep, made: Step) -> list[str]:
-    """The dump of a run of one step; every response is read, too."""
+def keeping(path: Path, rollouts: Keep, step: Step) -> list[str]:
+    """Return the dump of a run of one step; every response is read, too."""
     with Store.open(path, rollouts) as store:
-        store.commit(made, {})
-        assert len(store.rollouts(made.number)) == len(made.rollouts)
+        store.commit(step, {})
+        assert len(store.rollouts(step.number)) == len(step.rollouts)
         return list(store.dump())
 
 
 def test_without_texts_the_numbers_stay(tmp_path: Path) -> None:
-    made = Step(1, (), (entry(1, 1),), (rollout(task=1), rollout(attempt=1, task=1, status=Status.FAILED)))
-    kept = keeping(tmp_path / "all.db", "all", made)
-    left = keeping(tmp_path / "none.db", "none", made)
+    step = Step(1, (), (task(1, 1),), (rollout(task=1), rollout(attempt=1, task=1, status=Status.FAILED)))
+    kept = keeping(tmp_path / "all.db", "all", step)
+    left = keeping(tmp_path / "none.db", "none", step)
     assert [line for line in kept if line not in left] == [
-        "prompts [1, 0, 'prompt 0']",
+        "prompts [1, 0, 'text', 0, 'prompt 0']",
         *(line for line in kept if line.startswith("rollouts")),
     ]
-    assert "tries [1, 1, 2, 1]" in left
+    assert "outcomes [1, 1, 2, 1]" in left
     with Store.read(tmp_path / "none.db") as store:
         kept = store.rollouts(1)[1]
     blank = Completion("", (), ())
-    judged = Grade(Status.FAILED, 1.0, "wrong")
-    assert kept.rollout == replace(made.rollouts[1], prompt="", completion=blank, grade=judged)
-    assert (kept.tokens, kept.whole) == (3, False)
+    grade = Grade(Status.FAILED, 1.0, "wrong")
+    assert kept.rollout == replace(step.rollouts[1], prompt=Prompt(), completion=blank, grade=grade)
+    assert (kept.n_tokens, kept.has_texts) == (3, False)
 
 
 def test_a_sample_keeps_whole_groups(tmp_path: Path) -> None:
-    """4 tries of 800 prompts: the binomial's deviation is 6.8 around 50, so 20 to 80 is far out."""
-    made = Step(1, (), (), tuple(rollout(item=item, attempt=k) for item in range(800) for k in range(4)))
+    """4 rollouts of 800 prompts: the binomial's deviation is 6.8 around 50, so 20 to 80 is far out."""
+    step = Step(1, (), (), tuple(rollout(item=item, attempt=k) for item in range(800) for k in range(4)))
     with Store.open(tmp_path / "1.db", "sample") as store:
-        store.commit(made, {})
-        store.commit(replace(made, number=2), {})
+        store.commit(step, {})
+        store.commit(replace(step, number=2), {})
         first, second = (
-            {(it.rollout.item, it.rollout.attempt) for it in store.rollouts(number) if it.whole} for number in (1, 2)
+            {(it.rollout.item, it.rollout.attempt) for it in store.rollouts(number) if it.has_texts}
+            for number in (1, 2)
         )
-        assert all(it.rollout.completion.text == "2</answer>" for it in store.rollouts(1) if it.whole)
+        assert all(it.rollout.completion.text == "2</answer>" for it in store.rollouts(1) if it.has_texts)
     items = {item for item, _ in first}
     assert len(first) == 4 * len(items)
     assert 20 < len(items) < 80
     assert items != {item for item, _ in second}
-    again = keeping(tmp_path / "2.db", "sample", made)
+    again = keeping(tmp_path / "2.db", "sample", step)
     assert sum(line.startswith("prompts") for line in again) == len(items)
 
 
-def test_entries_are_read_page_by_page(store: Store) -> None:
+def test_tasks_are_read_page_by_page(store: Store) -> None:
     """A reader that stopped half-way holds nothing: the writer goes on, and what it adds is read as well."""
     store.commit(bare(1, *range(1, 2 * PAGE + 1)), {})
     pages: list[str] = []
-    store._database.set_trace_callback(lambda query: pages.append(query) if "FROM entries" in query else None)
-    reading = store.entries()
+    store._database.set_trace_callback(lambda query: pages.append(query) if "FROM tasks" in query else None)
+    reading = store.tasks()
     assert next(reading).id == 1
     assert len(pages) == 1
     store.commit(bare(2, 2 * PAGE + 1), {})
@@ -213,30 +232,30 @@ def test_entries_are_read_page_by_page(store: Store) -> None:
 def test_rewind(store: Store) -> None:
     for number, ids in [(-1, (1, 2)), (0, ()), (1, (3,)), (4, (4,))]:
         store.commit(
-            Step(number, (refused("import", "os"),), bare(number, *ids).entries, (rollout(task=1),)),
+            Step(number, (rejected("import", "os"),), bare(number, *ids).tasks, (rollout(task=1),), {"a": number}),
             {"a": 1.0},
             {"wall": 1.0},
             Checkpoint("c0ffee", "folder"),
-            scores=[Score("code", "mbpp", 0.5, 0.25, 0.75, 10)],
             flags=[Flag("stuck")],
         )
-    for key in ("seed", "marks 2", "marks 0", "marks -9"):
+    for key in ("seed", "evals 2", "evals 0", "evals -9"):
         store.set_run(key, "7")
     before = list(store.dump(clocks=True))
     store.rewind(4)
     assert list(store.dump(clocks=True)) == before
     store.rewind(0)
     assert store.last_step() == 0
-    assert [it.id for it in store.entries()] == [1, 2]
+    assert store.state() == {"a": 0}
+    assert [it.id for it in store.tasks()] == [1, 2]
     tables = [line.split(" ")[0] for line in store.dump(clocks=True)]
-    per_step = "steps tries prompts rollouts refusals metrics evals flags checkpoints".split()
-    assert store.run("marks 2") is None  # a fact about a step goes with it
+    per_step = "steps outcomes prompts rollouts rejections metrics flags checkpoints".split()
+    assert store.run("evals 2") is None  # a fact about a step goes with it
     assert {name: tables.count(name) for name in KEYS} == {
-        "run": 3, "entries": 2, **dict.fromkeys(per_step, 2), "clocks": 4,
+        "run": 3, "tasks": 2, **dict.fromkeys(per_step, 2), "clocks": 4,
     }  # fmt: skip
     store.commit(bare(1, 3), {})
     store.rewind(-5)
-    assert list(store.dump(clocks=True)) == ["run ['marks -9', '7']", "run ['seed', '7']"]
+    assert list(store.dump(clocks=True)) == ["run ['evals -9', '7']", "run ['seed', '7']"]
     store.commit(bare(1, 1), {})
 
 

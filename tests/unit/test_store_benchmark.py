@@ -31,7 +31,7 @@ def test_table(tmp_path: Path) -> None:
         "commit of a step, 100 tasks, CPU",
         "commit of a step, 100 tasks, wall",
         "100 tasks / empty, CPU",
-        "read 148 fingerprints",
+        "read 148 tasks",
         "size per task",
     } <= names
     assert all(row["min"] <= row["median"] <= row["max"] for row in record["rows"] if "median" in row)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from absolute_zero.store import Score, Store
+from absolute_zero.store import Checkpoint, Store
 from absolute_zero.types import Step, UserError
-from steps import bare, entry, rollout
+from steps import bare, rollout, task
 
 
 @pytest.fixture
@@ -26,30 +26,30 @@ def store(path: Path) -> Iterator[Store]:
 
 
 @pytest.mark.parametrize(
-    ("made", "fault"),
+    ("step", "fault"),
     [
         (bare(2, 3), "step 2 cannot follow step 2"),
         (bare(1, 3), "step 1 cannot follow step 2"),
-        (bare(3, 4), "entry 4 of step 3 comes where entry 3 of step 3 is due"),
-        (bare(3, 2), "entry 2 of step 3"),
-        (bare(3, 3, 5), "entry 5 of step 3 comes where entry 4"),
-        (Step(3, (), (entry(3, 2),), ()), "entry 3 of step 2"),
-        (Step(3, (), (entry(3, 3),), (replace(rollout(), reward=math.nan),)), "reward of rollout 0 is NaN"),
+        (bare(3, 4), "task 4 of step 3 comes where task 3 of step 3 is due"),
+        (bare(3, 2), "task 2 of step 3"),
+        (bare(3, 3, 5), "task 5 of step 3 comes where task 4"),
+        (Step(3, (), (task(3, 2),), ()), "task 3 of step 2"),
+        (Step(3, (), (task(3, 3),), (replace(rollout(), reward=math.nan),)), "reward of rollout 0 is NaN"),
+        (Step(3, (), (task(3, 3),), (), {"mine": object()}), "step 3: the state of the estimators is no plain data"),
     ],
 )
-def test_a_step_that_cannot_be(store: Store, made: Step, fault: str) -> None:
+def test_a_step_that_cannot_be(store: Store, step: Step, fault: str) -> None:
     store.commit(bare(2, 1, 2), {})
     before = list(store.dump(clocks=True))
     with pytest.raises(ValueError, match=fault):
-        store.commit(made, {"a": 1.0})
+        store.commit(step, {"a": 1.0})
     assert list(store.dump(clocks=True)) == before
     store.commit(bare(3, 3), {})
 
 
-def test_two_scores_of_one_name(store: Store) -> None:
-    score = Score("code", "mbpp", 0.5, 0.25, 0.75, 10)
-    with pytest.raises(ValueError, match="two rows of evals have one name"):
-        store.commit(bare(1, 1), {}, scores=[score, score])
+def test_two_clocks_of_the_same_name(store: Store) -> None:
+    with pytest.raises(ValueError, match="two rows of clocks have the same name"):
+        store.commit(bare(1, 1), {}, {"checkpoint folder": 1.0}, Checkpoint("c0ffee", "checkpoints/1"))
     assert list(store.dump()) == []
 
 
@@ -84,7 +84,7 @@ def test_another_schema(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version=99")
     for way in (Store.open, Store.read):
-        with pytest.raises(UserError, match="it has schema 99, and this version of azr reads 1"):
+        with pytest.raises(UserError, match="it has schema 99, and this version of azr reads 2"):
             way(path)
 
 
@@ -97,7 +97,7 @@ def test_a_damaged_database(path: Path) -> None:
         pytest.raises(UserError, match=r"run\.db: .* it is damaged: put a copy in its place"),
         Store.open(path) as store,
     ):
-        list(store.entries())
+        list(store.tasks())
 
 
 def test_nothing_to_read(path: Path) -> None:

@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 
 from absolute_zero.buffer import held_out
-from absolute_zero.embedded.cases import find_case
-from absolute_zero.embedded.dice import Dice
-from absolute_zero.embedded.families import FAMILIES, draw
-from absolute_zero.embedded.suites import INPUTS, PER_KIND, from_families, from_grammar, gated
-from absolute_zero.evals.triplets import read_suite, suite_files, suites
+from absolute_zero.domains.python import DOMAIN, read_payload
+from absolute_zero.domains.python.novelty import digest, normal_form
+from absolute_zero.domains.python.payload import INDUCTION, KINDS
+from absolute_zero.domains.python.rows import suite_files
+from absolute_zero.evals.suites import read_tasks, suites
 from absolute_zero.executor import Sandbox
 from absolute_zero.keys import Key
-from absolute_zero.novelty import digest, normal_form
-from absolute_zero.types import Kind
+from absolute_zero.pretraining.grammar.dice import Dice
+from absolute_zero.pretraining.grammar.families import FAMILIES, draw
+from absolute_zero.pretraining.suites import INPUTS, PER_KIND, accepted_tasks, from_families, from_grammar
+from absolute_zero.pretraining.traces.cases import find_case
 
 
 def path(name: str) -> Path:
@@ -24,29 +26,30 @@ def path(name: str) -> Path:
 
 @pytest.mark.parametrize("name", sorted(PER_KIND))
 def test_a_suite_has_its_tasks_and_no_program_twice_in_a_kind(name: str) -> None:
-    entries = read_suite(path(name))
-    assert Counter(entry.problem.kind for entry in entries) == dict.fromkeys(Kind, PER_KIND[name])
-    programs = [(entry.problem.kind, normal_form(entry.problem.program)) for entry in entries]
+    tasks = read_tasks(path(name), DOMAIN)
+    assert Counter(task.kind for task in tasks) == dict.fromkeys(KINDS, PER_KIND[name])
+    programs = [(task.kind, normal_form(read_payload(task.payload).program)) for task in tasks]
     if name == "held_out":
         assert len(set(programs)) == len(programs)
-    for entry in entries:
-        assert len(entry.problem.pairs) == (INPUTS if entry.problem.kind is Kind.INDUCTION else 1)
-    few = suites(5)[name]
-    assert Counter(entry.problem.kind for entry in few) == dict.fromkeys(Kind, 5)
-    assert few == [entry for entry in entries if entry.id in {one.id for one in few}]
+    for task in tasks:
+        assert len(read_payload(task.payload).pairs) == (INPUTS if task.kind == INDUCTION else 1)
+    few = suites(DOMAIN, 5)[name]
+    assert Counter(task.kind for task in few) == dict.fromkeys(KINDS, 5)
+    assert [task.payload for task in few] == [tasks[task.id - 1].payload for task in few]
 
 
 @pytest.mark.parametrize(("name", "source"), [("held_out", from_grammar), ("ood", from_families)])
 def test_a_suite_is_what_its_recipe_makes(name: str, source: object) -> None:
     with Sandbox(minimum_level="weak") as sandbox:
-        made = gated(source(), 4, sandbox)  # type: ignore[operator]
-    assert made == [entry.problem for entry in suites(4)[name]]
+        made = accepted_tasks(source(), 4, sandbox)  # type: ignore[operator]
+    assert [task.payload for task in made] == [task.payload for task in suites(DOMAIN, 4)[name]]
 
 
 def test_no_program_of_a_suite_enters_a_buffer() -> None:
-    never = held_out(map(str, suite_files()))
+    never = held_out(DOMAIN, ())
     for name in PER_KIND:
-        assert all(digest(normal_form(entry.problem.program)) in never for entry in read_suite(path(name)))
+        programs = [read_payload(task.payload).program for task in read_tasks(path(name), DOMAIN)]
+        assert all(digest(normal_form(program)) in never for program in programs)
 
 
 def constructs(program: str) -> set[str]:

@@ -7,34 +7,41 @@ import pytest
 
 from absolute_zero import text
 from absolute_zero.config import Config
-from absolute_zero.executor.guard import ALLOWED_MODULES
-from absolute_zero.tasks import Prompts, make_tasks
-from absolute_zero.types import Kind, Problem, Triplet
+from absolute_zero.domains.python import COMPACT, DOMAIN, LONG, task_of
+from absolute_zero.domains.python.guard import ALLOWED_MODULES
+from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION
+from absolute_zero.domains.python.prompts import NAMES, Prompts
+from absolute_zero.ports import TaskType
 
-FOLDER = files("absolute_zero.tasks") / "templates"
+FOLDER = files("absolute_zero.domains.python") / "templates"
 SETS = ("compact", "long")
-ASKED = [f"{role}_{kind}" for role in ("propose", "solve") for kind in Kind]
-A = Triplet("def f(x):\n    return x + 1", "2", "3")
-B = Triplet("def f(a, b):\n    return a * b", "'x', 3", "'xxx'")
-PAIR = Problem(Kind.DEDUCTION, A.program, ((A.input, A.output),))
-PAIRS = Problem(Kind.INDUCTION, A.program, tuple((str(n), str(n + 1)) for n in range(4)), "Next.")
+KINDS = (DEDUCTION, ABDUCTION, INDUCTION)
+ASKED = [f"{role}_{kind}" for role in ("propose", "solve") for kind in KINDS]
+NEXT = "def f(x):\n    return x + 1"
+A = task_of(DEDUCTION, NEXT, [("2", "3")])
+B = task_of(DEDUCTION, "def f(a, b):\n    return a * b", [("'x', 3", "'xxx'")])
+PAIRS = task_of(INDUCTION, NEXT, [(str(n), str(n + 1)) for n in range(4)], "Next.")
 
 
-def prompts(templates: str, **propose: int) -> dict[str, str]:
+def task_types(templates: str, **python: int) -> dict[str, TaskType]:
+    cfg = Config.model_validate({"templates": templates, "python": python, "sandbox": {"cpu_seconds": 2.5}})
+    return {task_type.kind: task_type for task_type in DOMAIN.task_types(cfg)}
+
+
+def prompts(templates: str, **python: int) -> dict[str, str]:
     """All six, and what they look like without references."""
-    tasks = make_tasks(
-        Config.model_validate({"templates": templates, "propose": propose, "sandbox": {"cpu_seconds": 2.5}})
-    )
-    made = {f"propose_{kind}": task.ask([A] if kind is Kind.INDUCTION else [A, B]) for kind, task in tasks.items()}
-    made |= {f"solve_{kind}": task.pose(PAIRS if kind is Kind.INDUCTION else PAIR) for kind, task in tasks.items()}
-    made |= {f"bare_{kind}": tasks[kind].ask([]) for kind in (Kind.DEDUCTION, Kind.ABDUCTION)}
-    return made
+    types = task_types(templates, **python)
+    every = {f"propose_{kind}": types[kind].propose_prompt([A] if kind == INDUCTION else [A, B]) for kind in KINDS}
+    every |= {f"solve_{kind}": types[kind].solve_prompt(PAIRS if kind == INDUCTION else A) for kind in KINDS}
+    every |= {f"bare_{kind}": types[kind].propose_prompt([]) for kind in (DEDUCTION, ABDUCTION)}
+    assert all(prompt.opens_thought and not prompt.messages for prompt in every.values())
+    return {name: prompt.text for name, prompt in every.items()}
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_set_has_the_six_prompts(name: str) -> None:
-    found = {file.name.removesuffix(".txt") for file in (FOLDER / name).iterdir()}
-    assert found - {"rules"} == {*ASKED, "reference", "references"}
+    names = {file.name.removesuffix(".txt") for file in (FOLDER / name).iterdir()}
+    assert names - {"rules"} == {*ASKED, "reference", "references"} == set(NAMES)
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -49,37 +56,38 @@ def test_every_placeholder_is_filled(name: str) -> None:
 def test_a_placeholder_that_nobody_fills_is_an_error(name: str) -> None:
     for asked in ASKED:
         with pytest.raises(KeyError):
-            Prompts(name).fill(asked)
+            Prompts(name).prompt(asked)
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_what_is_put_in_is_never_looked_at_again(name: str) -> None:
-    tasks = make_tasks(Config.model_validate({"templates": name}))
-    trap = Triplet("def f(x):\n    return '$program $$ ${input} $rules'", "'$output'", "'$imports'")
-    for kind in (Kind.DEDUCTION, Kind.ABDUCTION):
-        assert text.render_program(trap.program) in tasks[kind].ask([trap])
-        assert text.render_input(trap.input) in tasks[kind].ask([trap])
-    assert text.render_program(trap.program) in tasks[Kind.INDUCTION].ask([trap])
+    types, program = task_types(name), "def f(x):\n    return '$program $$ ${input} $rules'"
+    trap = task_of(DEDUCTION, program, [("'$output'", "'$imports'")])
+    for kind in (DEDUCTION, ABDUCTION):
+        assert text.render_program(program) in types[kind].propose_prompt([trap]).text
+        assert text.render_input("'$output'") in types[kind].propose_prompt([trap]).text
+    assert text.render_program(program) in types[INDUCTION].propose_prompt([trap]).text
 
 
 def test_there_is_no_other_set() -> None:
     assert {folder.name for folder in FOLDER.iterdir() if folder.is_dir()} == set(SETS)
+    assert tuple(FOLDER / name for name in SETS) == (COMPACT, LONG)
 
 
 # --- long ---------------------------------------------------------------------------------------------------
 
 
 def test_long_proposals_tell_the_rules() -> None:
-    made = prompts("long")
-    for kind in (Kind.DEDUCTION, Kind.ABDUCTION):
-        for prompt in (made[f"propose_{kind}"], made[f"bare_{kind}"]):
+    every = prompts("long")
+    for kind in (DEDUCTION, ABDUCTION):
+        for prompt in (every[f"propose_{kind}"], every[f"bare_{kind}"]):
             assert ", ".join(sorted(ALLOWED_MODULES)) in prompt
             assert "within 1.25 s" in prompt  # half of what an answer may take
             assert "```python\ndef f(...):" in prompt
             assert "```input\n...\n```" in prompt
-        assert "made before, 2 of them" in made[f"propose_{kind}"]  # K, as many as there are
-        assert "made before" not in made[f"bare_{kind}"]
-    assert ", ".join(sorted(ALLOWED_MODULES)) in made["solve_induction"]
+        assert "made before, 2 of them" in every[f"propose_{kind}"]  # K, as many as there are
+        assert "made before" not in every[f"bare_{kind}"]
+    assert ", ".join(sorted(ALLOWED_MODULES)) in every["solve_induction"]
 
 
 def test_long_induction_tells_its_numbers() -> None:

@@ -139,30 +139,9 @@ def test_at_the_bounds(text: str) -> None:
 
 def test_the_parser_never_sees_what_the_scan_can_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [
-        "set()()",
-        "[1][0]",
-        "{}(",
-        "-----1",
-        "(x:=1)",
-        "x==1",
-        "[" * 129,
-        r"'\d'",
-        r"'\400'",
-        r"b'\u0041'",
-        "@",
-        r"'\N{A}'",
-        "'" * 4,
-        "1if=1",
-        "0xfor=1",
-        "*a",
-        "f(1)",
-        "a.b",
-        "lambda: 1",
-        "'a",
-        "1is 2",
-        "1..a",
-        "f''",
-    ]
+        "set()()", "[1][0]", "{}(", "-----1", "(x:=1)", "x==1", "[" * 129, r"'\d'", r"'\400'", r"b'\u0041'", "@",
+        r"'\N{A}'", "'" * 4, "1if=1", "0xfor=1", "*a", "f(1)", "a.b", "lambda: 1", "'a", "1is 2", "1..a", "f''",
+    ]  # fmt: skip
 
     def parser(*_: object) -> None:
         pytest.fail("the parser saw it")

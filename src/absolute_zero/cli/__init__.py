@@ -18,7 +18,9 @@ import typer
 from typer.main import get_command
 
 from absolute_zero import __version__
-from absolute_zero.types import AbsoluteZeroError, Job, Kind, Refusal, Result, SandboxError, UserError, Verdict
+from absolute_zero.machine import processors
+from absolute_zero.types import AbsoluteZeroError, Job, Refusal, Result, SandboxError, UserError, Verdict
+from absolute_zero.values import one_line
 
 if TYPE_CHECKING:
     from absolute_zero.executor import Sandbox
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (AbsoluteZeroError, _Misuse) as error:
         # A message of typer's is in `format_message`: its `str` leaves out which option it is about.
         text: object = getattr(error, "format_message", error.__str__)()
-        print(f"azr: {_one_line(str(text))}", file=sys.stderr)
+        print(f"azr: {one_line(str(text))}", file=sys.stderr)
         return 2
     except typer.Abort:
         return 130
@@ -98,7 +100,7 @@ def _train_help(context: typer.Context, wanted: bool) -> None:
 def train(
     settings: Annotated[
         list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help="Settings over the recipe's, such as solve.trials=4."),
+        typer.Argument(metavar="KEY=VALUE", help="Settings over the recipe's, such as solve.n_difficulty=4."),
     ] = None,
     recipe: Annotated[
         str | None, typer.Option(metavar="NAME_OR_FILE", help="A recipe's name or TOML file; `laptop` unless told.")
@@ -110,7 +112,7 @@ def train(
     runs: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="Where run folders are; `runs` unless told.")
     ] = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Resume the run in this folder.")] = None,
     _help: Annotated[
         bool,
         typer.Option("--help", callback=_train_help, is_eager=True, help="Show this and the recipes, and exit."),
@@ -119,7 +121,7 @@ def train(
     """Train a model by self-play. Ctrl-C finishes the step and saves (130); a second one leaves at once."""
     if resume is not None:
         if settings or dry_run or (recipe, name, runs) != (None, None, None):
-            raise UserError("--resume goes on with the settings and the folder of its run: give nothing beside it")
+            raise UserError("--resume takes the settings and the folder of its run: give nothing beside it")
         from absolute_zero.cli.training import go_on
 
         raise typer.Exit(go_on(resume))
@@ -136,7 +138,7 @@ def train(
 
 @app.command()
 def doctor(
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Lanes to start.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Workers to start.")] = 1,
     minimum_level: Annotated[
         Level, typer.Option(help="Exit with 1 when the level proven here is below this one.")
     ] = Level.FILTERED,
@@ -144,20 +146,16 @@ def doctor(
     """Show how well this machine isolates foreign code, what proved it, and what would raise the level."""
     from absolute_zero.executor import Sandbox
 
-    try:
-        usable = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows have no such call
-        usable = os.cpu_count() or 1
     print(f"azr      {__version__}")
     print(f"python   {platform.python_implementation()} {platform.python_version()} ({sys.executable})")
     print(f"kernel   {platform.system()} {platform.release()} {platform.machine()}")
-    print(f"cores    {usable} usable of {os.cpu_count() or 1}")
+    print(f"cores    {processors()} usable of {os.cpu_count() or 1}")
     try:
         with Sandbox(workers=workers, minimum_level=Level.WEAK.value) as sandbox:
             _show_isolation(sandbox)
             level = sandbox.level
     except SandboxError as error:
-        print(f"level    none: {_one_line(str(error))}")
+        print(f"level    none: {one_line(str(error))}")
         raise typer.Exit(1) from None
     raise typer.Exit(0 if _RANK[level] >= _RANK[minimum_level] else 1)
 
@@ -176,7 +174,7 @@ def _show_isolation(sandbox: "Sandbox") -> None:
     missing = sandbox.report.missing
     print("to raise the level:" if missing else "nothing would raise the level")
     for line in missing:
-        print(f"  {_one_line(line)}")
+        print(f"  {one_line(line)}")
 
 
 @app.command()
@@ -206,7 +204,8 @@ def execute(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Run f of FILE on each input, in the sandbox; one line for each. Exit code 0 when all gave a value."""
-    from absolute_zero.executor import Sandbox, guard
+    from absolute_zero.domains.python import guard
+    from absolute_zero.executor import Sandbox
 
     if not 0.01 <= cpu_seconds <= 3600:  # typer's own range check lets nan through
         raise UserError(f"--cpu-seconds is {cpu_seconds}; give a number from 0.01 to 3600")
@@ -239,15 +238,17 @@ def evaluate(
     recipe: _Recipe = None,
     data: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Tasks instead of the package's: JSONL, or CRUXEval's. Repeatable."),
+        typer.Option(
+            metavar="FILE", help="Tasks instead of the domain's: JSONL; in Python also CRUXEval's. Repeatable."
+        ),
     ] = None,
     tasks: Annotated[int, typer.Option(min=1, help="At most so many tasks per kind and suite.")] = 1_000_000,
     temperature: Annotated[
-        list[float] | None, typer.Option(min=0.01, max=10, help="Of the eight tries. Repeatable; 1 unless told.")
+        list[float] | None, typer.Option(min=0.01, max=10, help="Of the eight rollouts. Repeatable; 1 unless told.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Measure a model on held-out tasks: greedy, pass@1 and pass@8, with 95 % intervals over families of programs."""
+    """Measure a model on held-out tasks: greedy, pass@1 and pass@8, with 95 % intervals over groups of like tasks."""
     from absolute_zero.cli.measuring import measure
 
     measure(model, settings or (), recipe, data or (), tasks, temperature or (1.0,), as_json)
@@ -258,44 +259,57 @@ def play(
     model: _Model,
     settings: _Settings = None,
     recipe: _Recipe = None,
-    kind: Annotated[list[Kind] | None, typer.Option(help="Propose a task of this kind. Repeatable.")] = None,
-    program: Annotated[str, typer.Option(metavar="FILE", help="Python source that defines f; - reads stdin.")] = "",
+    kind: Annotated[list[str] | None, typer.Option(help="Propose a task of this kind. Repeatable.")] = None,
+    task: Annotated[
+        str,
+        typer.Option(metavar="ROW_OR_FILE", help="A task as JSON, or a JSONL file of tasks; as the domain has them."),
+    ] = "",
+    program: Annotated[
+        str, typer.Option(metavar="FILE", help="A task in pieces: its program; - reads stdin. In Python, it defines f.")
+    ] = "",
     inputs: Annotated[
-        list[str] | None, typer.Option("--input", metavar="ARGUMENTS", help="Arguments of f, as literals. Repeatable.")
+        list[str] | None, typer.Option("--input", metavar="TEXT", help="Its input, such as \"1, 'a'\". Repeatable.")
     ] = None,
     outputs: Annotated[
-        list[str] | None, typer.Option("--output", metavar="VALUE", help="What f gives, as a literal. Repeatable.")
+        list[str] | None, typer.Option("--output", metavar="TEXT", help='Its output, such as "[1, 2]". Repeatable.')
     ] = None,
     message: Annotated[str, typer.Option(help="Beside pairs: what the program is about.")] = "",
-    tries: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Answers to the task you give; 1 unless told.")
+    rollouts: Annotated[
+        int | None, typer.Option("--rollouts", min=1, max=1000, help="Answers to the task you give; 1 unless told.")
     ] = None,
     temperature: Annotated[float, typer.Option(min=0, max=10, help="0 is greedy.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other draws.")] = 0,
 ) -> None:
-    """Ask a model and see its thought, its answer and the verdict.
+    """Ask a model and see its thought, its answer and the grade.
 
-    Without a task, it proposes one of each kind and tries it. With --program and --input it says the output, with
-    --program and --output an input, and with pairs of --input and --output the program.
+    Without a task, it proposes one of each kind and solves it. With --program and --input it says the output, with
+    --program and --output an input, and with pairs of --input and --output the program; or give any task with --task.
     """
     from dataclasses import replace
 
     from absolute_zero.cli import playing
     from absolute_zero.cli.opened import opened
 
-    given = bool(program or inputs or outputs)
-    if given and kind:
+    pieces = bool(program or inputs or outputs)
+    if (pieces or task) and kind:
         raise UserError("--kind is for proposals: the task you give has its kind already")
-    if not given and (tries or message):
-        raise UserError("--tries and --message go with a task that you give: add --program, or --input and --output")
-    with opened(model, recipe, settings or ()) as found:
-        how = replace(found.cfg.sampling.drawing, temperature=temperature)
-        if given:
+    if task and (pieces or message):
+        raise UserError("--task is a whole task: give no --program, --input, --output or --message beside it")
+    if not pieces and not task and (rollouts or message):
+        raise UserError("--rollouts and --message go with a task: add --task, --program, or --input and --output")
+    with opened(model, recipe, settings or ()) as subject:
+        sampling = replace(subject.cfg.sampling.drawing, temperature=temperature)
+        if task:
+            tasks = playing.tasks_of(subject, task)
+        elif pieces:
             source = _read(program).strip() if program else ""
-            problem = playing.problem_of(found, source, inputs or (), outputs or (), message)
-            playing.solve(found, problem, tries or 1, how, seed)
+            row = {"program": source, "inputs": inputs or [], "outputs": outputs or [], "message": message}
+            tasks = playing.tasks_in(subject, row)
         else:
-            playing.propose(found, kind or list(found.world.tasks), how, seed)
+            playing.propose(subject, kind or list(subject.parts.task_types), sampling, seed)
+            return
+        for each in tasks:
+            playing.solve(subject, each, rollouts or 1, sampling, seed)
 
 
 @app.command()
@@ -322,13 +336,13 @@ def pretrain(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from its checkpoint; give the same options.")] = False,
 ) -> None:
-    """Train the embedded model from nothing but its grammar, for --tokens or for --minutes."""
+    """Pretrain the embedded model on documents that a grammar writes, for --tokens or for --minutes."""
     # Before torch is imported: threads that wait must not spin on cores that others need.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from absolute_zero.embedded.pretrain import Settings
-    from absolute_zero.embedded.pretrain import pretrain as train
-    from absolute_zero.evals.triplets import suite_files
+    from absolute_zero.domains.python.rows import suite_files
+    from absolute_zero.pretraining.training.pretrain import Settings
+    from absolute_zero.pretraining.training.pretrain import pretrain as train
 
     settings = Settings(
         tokens=tokens, minutes=minutes, seed=seed, threads=threads, workers=workers, device=device,
@@ -339,7 +353,7 @@ def pretrain(
 
 
 def _read(file: str) -> str:
-    """The text of a program file, or of standard input for `-`. Raises UserError if it is no such text."""
+    """Return the text of a program file, or of standard input for `-`. Raises UserError if it is no such text."""
     try:
         if file == "-":
             data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
@@ -362,13 +376,13 @@ def _show_refusal(refusal: Refusal, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"verdict": "refused", "value": "", "detail": str(refusal)}))
     else:
-        print(f"refused  {_one_line(str(refusal))}")
+        print(f"refused  {one_line(str(refusal))}")
 
 
 def _show_results(inputs: Sequence[str], results: Sequence[Result], as_json: bool) -> None:
     width = max(len(result.verdict) for result in results)
     for text, result in zip(inputs, results, strict=True):
-        shown = result.value if result.verdict is Verdict.VALUE else _one_line(result.detail)
+        shown = result.value if result.verdict is Verdict.VALUE else one_line(result.detail)
         if as_json:
             row = {
                 "input": text,
@@ -380,8 +394,3 @@ def _show_results(inputs: Sequence[str], results: Sequence[Result], as_json: boo
             print(json.dumps(row))
         else:
             print(f"{result.verdict:<{width}}  {shown}".rstrip())
-
-
-def _one_line(text: str) -> str:
-    """On one line and free of control letters: foreign code chooses the names of its own exceptions."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from absolute_zero.config import Config
-from absolute_zero.types import Entry, Kind, Role, Step
+from absolute_zero.types import Role, Step, Task
 
 SHOWN: Final = 12
 """Steps in the table."""
@@ -50,15 +50,15 @@ class Screen:
             self._live.stop()
 
     def say(self, line: str) -> None:
-        """One line above the table."""
+        """Show one line above the table."""
         self._console.print(Text(line), soft_wrap=True)
 
     def begin(self) -> None:
-        """From here on, time goes into steps."""
+        """Count time as that of steps from here on."""
         self._last = time.perf_counter()
 
     def step(self, done: Step) -> None:
-        """One more row."""
+        """Show one more row."""
         now = time.perf_counter()
         if done.number > 0:  # a round of seeding is far shorter
             self._times.append(now - self._last)
@@ -77,44 +77,46 @@ class Screen:
         return (self._cfg.steps - done.number) * sum(self._times) / max(1, len(self._times))
 
     def result(self, result: Mapping[str, Any]) -> None:
-        """The table before and after, and what it says in a line."""
+        """Show the table before and after, and what it says in a line."""
         self.close()
-        table = Table("held-out, %", "drawn", "before", "after", "gain [95 %]", box=None, pad_edge=False)
-        drawn = {"t1": "T=1", "greedy": "greedy", "pass8": "pass@8"}
+        table = Table("held-out, %", "sampling", "before", "after", "gain [95 %]", box=None, pad_edge=False)
+        metric_names = {"t1": "T=1", "greedy": "greedy", "pass8": "pass@8"}
         for name, metrics in result["difference"].items():
             for metric, change in metrics.items():
                 if change[0] is not None:
                     cells = (f"{100 * result[side][name][metric][0]:.1f}" for side in ("before", "after"))
-                    table.add_row(name, drawn[metric], *cells, _range(change))
+                    table.add_row(name, metric_names[metric], *cells, _range(change))
         if table.row_count:
             self._console.print(table)
         value, low, high = result["difference"].get("mean", {}).get("t1", [None] * 3)
         if value is not None:
-            verdict = "better" if low > 0 else "worse" if high < 0 else "neither better nor worse, for all we can tell"
+            unclear = "no significant change (95 % interval includes 0)"
+            verdict = "better" if low > 0 else "worse" if high < 0 else unclear
             self.say(f"{verdict}: {100 * value:+.1f} points at T=1, in the mean of the kinds")
         self.say(f"{result['steps']} steps in {result['seconds']:.0f} s, {result['sampled_tokens']:,} tokens sampled")
 
 
-def _columns(kinds: Sequence[Kind]) -> list[str]:
-    names = [kind.value[:3] for kind in kinds]
+def _columns(kinds: Sequence[str]) -> list[str]:
+    width = next((n for n in range(3, 99) if len({kind[:n] for kind in kinds}) == len(kinds)), 99)  # told apart
+    names = "/".join(kind[:width] for kind in kinds)
     return [
-        "step ", f"accepted {'/'.join(names)}", "valid", "learnable", f"solved new {'/'.join(names)}", "reward prop",
+        "step ", f"accepted {names}", "valid", "learnable", f"solved new {names}", "reward prop",
         "reward solve", "tokens/s", "s   ", "left  ",
     ]  # fmt: skip
 
 
-def _row(done: Step, kinds: Sequence[Kind], seconds: float, left: float) -> list[str]:
-    new = {kind: [entry for entry in done.entries if entry.problem.kind is kind] for kind in kinds}
-    tried = [entry for entry in done.entries if entry.trials]
+def _row(done: Step, kinds: Sequence[str], seconds: float, left: float) -> list[str]:
+    fresh = {kind: [task for task in done.tasks if task.kind == kind] for kind in kinds}
+    tried = [task for task in done.tasks if task.trials]
     tokens = sum(len(rollout.completion.tokens) for rollout in done.rollouts)
-    valid = sum(ruling.valid for ruling in done.rulings) / max(1, len(done.rulings))
-    learnable = sum(0 < entry.successes < entry.trials for entry in tried)
+    valid = sum(validation.valid for validation in done.validations) / max(1, len(done.validations))
+    learnable = sum(task.learnable for task in tried)
     return [
         str(done.number) if done.number > 0 else "seed",
-        "/".join(str(len(new[kind])) for kind in kinds),
+        "/".join(str(len(fresh[kind])) for kind in kinds),
         f"{valid:.0%}",
         f"{learnable / len(tried):.0%}" if tried else "-",
-        "/".join(_rate(new[kind]) for kind in kinds),
+        "/".join(_rate(fresh[kind]) for kind in kinds),
         _reward(done, Role.PROPOSE),
         _reward(done, Role.SOLVE),
         f"{tokens / max(seconds, 1e-9):,.0f}",
@@ -123,14 +125,14 @@ def _row(done: Step, kinds: Sequence[Kind], seconds: float, left: float) -> list
     ]
 
 
-def _rate(entries: Sequence[Entry]) -> str:
-    trials = sum(entry.trials for entry in entries)
-    return f"{sum(entry.successes for entry in entries) / trials:.0%}" if trials else "-"
+def _rate(tasks: Sequence[Task]) -> str:
+    trials = sum(task.trials for task in tasks)
+    return f"{sum(task.successes for task in tasks) / trials:.0%}" if trials else "-"
 
 
 def _reward(done: Step, role: Role) -> str:
-    earned = [rollout.reward for rollout in done.rollouts if rollout.role is role and rollout.reward is not None]
-    return f"{sum(earned) / len(earned):+.2f}" if earned else "-"
+    rewards = [rollout.reward for rollout in done.rollouts if rollout.role is role and rollout.reward is not None]
+    return f"{sum(rewards) / len(rewards):+.2f}" if rewards else "-"
 
 
 def _range(gain: Sequence[float]) -> str:

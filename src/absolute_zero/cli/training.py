@@ -18,31 +18,32 @@ from types import FrameType
 from typing import Any, final
 
 from absolute_zero.cli.screen import Screen
+from absolute_zero.components import domain_of, open_components
 from absolute_zero.config import Config
-from absolute_zero.disk import explained, write
+from absolute_zero.disk import explain_failures, write
 from absolute_zero.evals.statistics import EvalResult, Interval, difference, table
-from absolute_zero.evals.triplets import evaluate, suites
-from absolute_zero.executor import LEVELS, Sandbox
+from absolute_zero.evals.suites import evaluate, suites
+from absolute_zero.executor import LEVELS
 from absolute_zero.keys import Key
 from absolute_zero.ports import Components
 from absolute_zero.report import write_report
-from absolute_zero.run import CONFIG, Run, open_components, play
+from absolute_zero.run import CONFIG, Run, play
 from absolute_zero.store import Store
-from absolute_zero.types import Kind, UserError
+from absolute_zero.types import UserError
 
 RESULT = "result.json"
 
 
 def begin(cfg: Config, root: str, name: str | None) -> int:
-    """A new run, to its end; gives the exit code."""
-    with open_components(cfg) as world, Run.begin(cfg, Path(root), name) as run:
-        return _play(run, world)
+    """Begin a new run and play it to its end; return the exit code."""
+    with open_components(cfg) as parts, Run.begin(cfg, Path(root), name) as run:
+        return _play(run, parts)
 
 
 def go_on(folder: str) -> int:
-    """The run in a folder, to its end."""
-    with Run.resume(Path(folder)) as run, open_components(run.cfg) as world:
-        return _play(run, world)
+    """Play the run in a folder to its end; return the exit code."""
+    with Run.resume(Path(folder)) as run, open_components(run.cfg) as parts:
+        return _play(run, parts)
 
 
 @final
@@ -67,7 +68,7 @@ class Stop:
             self.code = 128 + number
             # Not through the screen, which may be in the middle of a line: its streams take no call within a call.
             with suppress(OSError):
-                os.write(2, b"stopping after this step; once more to leave at once\n")
+                os.write(2, b"Finishing this step and saving. Press Ctrl-C again to quit now.\n")
 
         before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -77,81 +78,87 @@ class Stop:
                 signal.signal(number, handler)
 
 
-def _play(run: Run, world: Components) -> int:
+def _play(run: Run, parts: Components) -> int:
     stop, cfg = Stop(), run.cfg
-    assert isinstance(world.executor, Sandbox)  # `world_of` makes no other
-    level = world.executor.level
+    level = getattr(parts.executor, "level", "unknown")
     with Screen(cfg, run.folder, level) as screen, stop.listening(screen):
         if run.store.note:
             screen.say(run.store.note)
         if run.store.run("commit") is None:
             run.store.set_run("commit", commit())
-        level = min(run.store.run("sandbox") or level, level, key=LEVELS.index)  # the run's is its lowest
+        level = min(run.store.run("sandbox") or level, level, key=_rank)  # the run's is its lowest
         run.store.set_run("sandbox", level)
-        _measure(run, world, screen, 0, stop)
+        _measure(run, parts, screen, 0, stop)
         screen.begin()
-        for done in () if stop else play(run, world, lambda: bool(stop), screen.say):
+        for done in () if stop else play(run, parts, lambda: bool(stop), screen.say):
             screen.step(done)
             for step, flag in run.store.flags(after=done.number - 1):
                 screen.say(f"step {step}: {flag.detail}")
         if run.store.last_step() == cfg.steps:
-            _measure(run, world, screen, cfg.steps, stop)
+            _measure(run, parts, screen, cfg.steps, stop)
         if stop:
             write_report(run.folder)
-            screen.say(f"stopped; go on with: azr train --resume {run.folder}")
+            screen.say(f"Stopped. Go on with: azr train --resume {run.folder}")
             return stop.code
         result = result_of(run, level)
-        with explained(run.folder):
+        with explain_failures(run.folder):
             write(run.folder / RESULT, json.dumps(result, indent=2) + "\n")
         screen.result(result)
-        screen.say(f"the whole story: {write_report(run.folder)}")
+        screen.say(f"report: {write_report(run.folder)}")
     return 0
+
+
+def _rank(level: str) -> int:
+    """Return how well a level isolates; a word that we do not know is no promise."""
+    return LEVELS.index(level) if level in LEVELS else -1
 
 
 # --- measuring ----------------------------------------------------------------------------------------------
 
 
-def _measure(run: Run, world: Components, screen: Screen, step: int, stop: Stop) -> None:
-    """Marks on the held-out suites after a step, unless they are there already or the run is to stop."""
+def _measure(run: Run, parts: Components, screen: Screen, step: int, stop: Stop) -> None:
+    """Evaluate on the domain's suites after a step, unless that is done already or the run is to stop."""
     if not run.cfg.evals.tasks:
         return
-    for name, entries in suites(run.cfg.evals.tasks).items():
-        key = f"marks {name} {step}"
-        before = [mark.kind for mark in marks_of(run.store, name, 0)]
-        now = [entry.problem.kind for entry in entries if entry.problem.kind in world.tasks]
+    for name, tasks in suites(domain_of(run.cfg), run.cfg.evals.tasks).items():
+        key = f"evals {name} {step}"
+        before = [result.kind for result in results_of(run.store, name, 0)]
+        now = [task.kind for task in tasks if task.kind in parts.task_types]
         if before and before != now:
             wrong = f"{len(before)} tasks of {name} were measured before training, and not these {len(now)}"
             raise UserError(f"{wrong}: put evals.tasks and kinds in {run.folder / CONFIG} back to what they were")
         if run.store.run(key) is None and not stop:
-            screen.say(f"measuring on {len(entries)} held-out tasks ({name})")
+            screen.say(f"Evaluating on {len(now)} held-out tasks ({name}).")
             # The same draws before and after: what differs is the model.
-            how = replace(run.cfg.sampling.drawing, temperature=1.0)
-            marks = evaluate(world, entries, how, Key(run.cfg.seed).at("suite", name))
-            run.store.set_run(key, json.dumps([asdict(mark) for mark in marks]))
+            sampling = replace(run.cfg.sampling.drawing, temperature=1.0)
+            results = evaluate(parts, tasks, sampling, Key(run.cfg.seed).at("suite", name))
+            run.store.set_run(key, json.dumps([asdict(result) for result in results]))
 
 
-def marks_of(store: Store, name: str, step: int) -> list[EvalResult]:
-    """How each task of a suite was answered in a step of a run; empty where it was not measured."""
-    text = store.run(f"marks {name} {step}")
+def results_of(store: Store, name: str, step: int) -> list[EvalResult]:
+    """Return how each task of a suite was answered in a step of a run; empty where it was not evaluated."""
+    text = store.run(f"evals {name} {step}")
     rows: list[dict[str, Any]] = json.loads(text) if text else []
-    return [EvalResult(Kind(row.pop("kind")), **row) for row in rows]
+    return [EvalResult(**row) for row in rows]
 
 
 def result_of(run: Run, level: str) -> dict[str, object]:
-    """What the run came to: held-out success before and after with 95 % intervals, and what it cost."""
+    """Return what the run came to: held-out success before and after with 95 % intervals, and what it cost.
+
+    The rows are the kinds of the domain's first suite and their mean, and the mean of every other one as NAME_mean.
+    """
     cfg = run.cfg
-    names = ("held_out", "ood")
-    before, after = ({name: marks_of(run.store, name, step) for name in names} for step in (0, cfg.steps))
-    clocks = run.store.clocks()
+    names = list(domain_of(cfg).suites())
+    before, after = ({name: results_of(run.store, name, step) for name in names} for step in (0, cfg.steps))
     total: dict[str, float] = {}
-    for _, name, value in clocks:
+    for _, name, value in run.store.clocks():
         total[name] = total.get(name, 0.0) + value
     return {
-        "before": _columns(table(before["held_out"]), table(before["ood"])),
-        "after": _columns(table(after["held_out"]), table(after["ood"])),
-        "difference": _columns(*(_gain(before[name], after[name]) for name in names)),
+        "before": _rows({name: table(results) for name, results in before.items()}),
+        "after": _rows({name: table(results) for name, results in after.items()}),
+        "difference": _rows({name: _gain(before[name], after[name]) for name in names}),
         "steps": cfg.steps,
-        "seconds": round(total.get("seconds", 0.0), 1),
+        "seconds": round(total.get("time/step", 0.0), 1),
         "sampled_tokens": int(total.get("tokens/sampled", 0)),
         "trained_tokens": int(total.get("tokens/trained", 0)),
         "sandbox_level": level,
@@ -161,25 +168,25 @@ def result_of(run: Run, level: str) -> dict[str, object]:
 
 
 def _gain(before: Sequence[EvalResult], after: Sequence[EvalResult]) -> dict[str, dict[str, Interval]]:
-    """What changed; of nothing, where not the same tasks were measured twice."""
-    same = [mark.kind for mark in before] == [mark.kind for mark in after]
+    """Return what changed; of nothing, where not the same tasks were measured twice."""
+    same = [result.kind for result in before] == [result.kind for result in after]
     return difference(before, after) if same else difference((), ())
 
 
-def _columns(
-    held_out: Mapping[str, Mapping[str, Interval]], ood: Mapping[str, Mapping[str, Interval]]
-) -> dict[str, dict[str, list[float | None]]]:
-    rows = {**held_out, "ood_mean": ood["mean"]}
-    return {name: {metric: _plain(found) for metric, found in metrics.items()} for name, metrics in rows.items()}
+def _rows(tables: Mapping[str, Mapping[str, Mapping[str, Interval]]]) -> dict[str, dict[str, list[float | None]]]:
+    rows: dict[str, Mapping[str, Interval]] = {}
+    for index, (name, table_) in enumerate(tables.items()):
+        rows |= {f"{name}_mean": table_["mean"]} if index else table_
+    return {name: {metric: _plain(it) for metric, it in metrics.items()} for name, metrics in rows.items()}
 
 
-def _plain(found: Sequence[float]) -> list[float | None]:
-    """JSON has no nan."""
-    return [None if math.isnan(value) else round(value, 6) for value in found]
+def _plain(interval: Sequence[float]) -> list[float | None]:
+    """Return an interval as JSON takes it: it has no nan."""
+    return [None if math.isnan(value) else round(value, 6) for value in interval]
 
 
 def commit() -> str:
-    """The commit of this checkout, and `-dirty` if it was changed since; empty where the package is in none."""
+    """Return the commit of this checkout, and `-dirty` if it was changed since; empty where the package is in none."""
     here = Path(__file__).resolve()
     command = ["git", "ls-files", "--error-unmatch", here.name]  # a repository around an installation is not ours
     try:

@@ -1,36 +1,42 @@
 """Settings: what there is to set, how it is read, how it is written.
 
-    settings    the models: types, bounds, defaults, what must fit together
-    catalogue   the same as a list, in words
-    reading     recipes and overrides -> Config, or one line that says what to do
-    writing     Config -> a commented recipe that reads back equal
+    section        what sections are built of, also those of domains
+    sections       the sections that every run has: types, bounds, defaults
+    domain         what the domain has a say in
+    settings       Config: the whole, and what must fit together
+    catalogue      the same as a list, in words
+    recipe_files   a recipe's name or file -> its table and those it builds on
+    reading        recipes and overrides -> Config, or one line that says what to do
+    writing        Config -> a commented recipe that reads back equal
 
 Promises: no mistake in a recipe or an override gives anything but one UserError of one line. Touches no file but
-recipes. Floor 0; pydantic.
+recipes, and imports no domain before a Config is made. Floor 0; pydantic.
 """
 
-from absolute_zero.config.reading import load, recipes
-from absolute_zero.config.settings import (
+from absolute_zero.config.reading import from_json, load
+from absolute_zero.config.recipe_files import recipes
+from absolute_zero.config.section import Flag, Int, Real, Section, Text
+from absolute_zero.config.sections import (
     PER_PROMPT,
-    PRESETS,
     Buffer,
-    Config,
-    Estimator,
+    Checkpoints,
     Estimators,
+    Evals,
     Model,
     Propose,
     Reward,
     SamplingSection,
     Sandbox,
-    Section,
     Seeding,
     Solve,
     Store,
     Update,
 )
-from absolute_zero.config.writing import as_toml
+from absolute_zero.config.settings import PRESETS, Config
+from absolute_zero.config.writing import as_toml, literal, overrides
 
 __all__ = [
-    "PER_PROMPT", "PRESETS", "Buffer", "Config", "Estimator", "Estimators", "Model", "Propose", "Reward",
-    "SamplingSection", "Sandbox", "Section", "Seeding", "Solve", "Store", "Update", "as_toml", "load", "recipes",
+    "PER_PROMPT", "PRESETS", "Buffer", "Checkpoints", "Config", "Estimators", "Evals", "Flag", "Int", "Model",
+    "Propose", "Real", "Reward", "SamplingSection", "Sandbox", "Section", "Seeding", "Solve", "Store", "Text",
+    "Update", "as_toml", "from_json", "literal", "load", "overrides", "recipes",
 ]  # fmt: skip

@@ -1,8 +1,8 @@
-"""From judged tries to numbers with intervals (paper section 4.2; HumanEval, arXiv 2107.03374, for pass@k).
+"""From graded rollouts to numbers with intervals (paper section 4.2; HumanEval, arXiv 2107.03374, for pass@k).
 
-Promises: pure and deterministic. Intervals are percentile bootstraps over families of tasks, and differences are paired
-by task. Assumes neither that tries of one task are independent of each other, nor tasks of one family: those whose
-programs differ in constants only, of any kind.
+Promises: pure and deterministic. Intervals are percentile bootstraps over groups of tasks, and differences are paired
+by task. Assumes neither that rollouts of one task are independent of each other, nor tasks of one group, of any kind:
+which tasks stand or fall together their domain says (in Python, those whose programs differ in constants only).
 """
 
 import math
@@ -11,27 +11,25 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, NamedTuple
 
-from absolute_zero.types import Kind
-
 RESAMPLES: Final = 2_000
 """Bootstrap resamples: the ends of a 95 % interval then rest on 50 of them each."""
 LEVEL: Final = 0.95
 
-Named = tuple[str, float]
-"""A family, and the value of one task in it."""
+GroupedValue = tuple[str, float]
+"""A group of tasks, and the value of one task in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvalResult:
-    """How one task was answered: `right` of `tries` at temperature 1 (void ones left out), and greedily."""
+    """How one task was answered: `correct` of `n` rollouts at temperature 1 (masked ones left out), and greedily."""
 
-    kind: Kind
-    right: int
-    tries: int
+    kind: str
+    correct: int
+    n: int
     greedy: bool | None
     """None: the machine failed, or nobody asked."""
-    family: str = ""
-    """Tasks of one family are solved or not together. Empty: a task of its own."""
+    group: str = ""
+    """Tasks of one group are solved or not together. Empty: a task of its own."""
 
 
 class Interval(NamedTuple):
@@ -42,103 +40,107 @@ class Interval(NamedTuple):
     high: float
 
 
-def pass_at(k: int, tries: int, right: int) -> float:
-    """The chance that at least one of k tries is right, without bias, from `right` of `tries` (k <= tries).
+def pass_at(k: int, n: int, correct: int) -> float:
+    """Return the chance that at least one of k rollouts is right, without bias, from `correct` of `n` (k <= n).
 
     >>> pass_at(1, 8, 2), round(pass_at(4, 8, 2), 4)
     (0.25, 0.7857)
     """
-    if not 0 < k <= tries or not 0 <= right <= tries:
-        raise ValueError(f"pass@{k} needs at least {k} tries, and 0 <= right <= tries: got {right} of {tries}")
-    return 1.0 - math.comb(tries - right, k) / math.comb(tries, k)
+    if not 0 < k <= n or not 0 <= correct <= n:
+        raise ValueError(f"pass@{k} needs at least {k} rollouts, and 0 <= correct <= n: got {correct} of {n}")
+    return 1.0 - math.comb(n - correct, k) / math.comb(n, k)
 
 
 METRICS: Final[Mapping[str, Callable[[EvalResult], float | None]]] = {
-    "t1": lambda marks: marks.right / marks.tries if marks.tries else None,
-    "greedy": lambda marks: None if marks.greedy is None else float(marks.greedy),
-    "pass8": lambda marks: pass_at(8, marks.tries, marks.right) if marks.tries >= 8 else None,
+    "t1": lambda result: result.correct / result.n if result.n else None,
+    "greedy": lambda result: None if result.greedy is None else float(result.greedy),
+    "pass8": lambda result: pass_at(8, result.n, result.correct) if result.n >= 8 else None,
 }
 """The value of one task; None leaves it out of that metric."""
 
 
-def table(marks: Sequence[EvalResult]) -> dict[str, dict[str, Interval]]:
-    """Every metric by kind and as the mean over the kinds."""
-    return _table([(mark, None) for mark in marks])
+def table(results: Sequence[EvalResult]) -> dict[str, dict[str, Interval]]:
+    """Return every metric by kind, in the order in which kinds come, and as the mean over the kinds."""
+    return _table([(result, None) for result in results])
 
 
 def difference(before: Sequence[EvalResult], after: Sequence[EvalResult]) -> dict[str, dict[str, Interval]]:
-    """What changed, task by task: the same tasks in the same order. Raises ValueError if they are not."""
-    if [mark.kind for mark in before] != [mark.kind for mark in after]:
+    """Return what changed, task by task: the same tasks in the same order. Raises ValueError if they are not."""
+    if [result.kind for result in before] != [result.kind for result in after]:
         raise ValueError("differences are paired by task: both sides need the same tasks in the same order")
     return _table(list(zip(after, before, strict=True)))
 
 
 def _table(pairs: Sequence[tuple[EvalResult, EvalResult | None]]) -> dict[str, dict[str, Interval]]:
-    kinds = [kind for kind in Kind if any(mark.kind is kind for mark, _ in pairs)]
-    found: dict[str, dict[str, Interval]] = {str(kind): {} for kind in kinds} | {"mean": {}}
+    kinds = list(dict.fromkeys(result.kind for result, _ in pairs))
+    rows: dict[str, dict[str, Interval]] = {kind: {} for kind in kinds} | {"mean": {}}
     for name, metric in METRICS.items():
-        strata = {kind: _values([pair for pair in pairs if pair[0].kind is kind], metric) for kind in kinds}
+        strata = {kind: _values([pair for pair in pairs if pair[0].kind == kind], metric) for kind in kinds}
         for kind, values in strata.items():
-            found[str(kind)][name] = interval([values])
-        found["mean"][name] = interval(list(strata.values()))
-    return found
+            rows[kind][name] = interval([values])
+        rows["mean"][name] = interval(list(strata.values()))
+    return rows
 
 
 def _values(
     pairs: Sequence[tuple[EvalResult, EvalResult | None]], metric: Callable[[EvalResult], float | None]
-) -> list[Named]:
-    values: list[Named] = []
-    for mark, base in pairs:
-        value, other = metric(mark), 0.0 if base is None else metric(base)
+) -> list[GroupedValue]:
+    values: list[GroupedValue] = []
+    for result, base in pairs:
+        value, other = metric(result), 0.0 if base is None else metric(base)
         if value is not None and other is not None:
-            values.append((mark.family, value - other))
+            values.append((result.group, value - other))
     return values
 
 
-def interval(strata: Sequence[Sequence[Named]]) -> Interval:
-    """The mean over strata of their means, and its percentile bootstrap over families.
+def interval(strata: Sequence[Sequence[GroupedValue]]) -> Interval:
+    """Return the mean over strata of their means, and its percentile bootstrap over groups.
 
-    Families within one stratum are resampled among themselves, and so are those that reach over several.
+    Groups within one stratum are resampled among themselves, and so are those that reach over several.
 
     >>> interval([[("", 1.0), ("", 1.0)], [("", 0.0)]])
     Interval(value=0.5, low=0.5, high=0.5)
     """
     if not strata or not all(strata):
         return Interval(math.nan, math.nan, math.nan)
-    random, groups, means = Random(0), _groups(strata), list[float]()
+    random, pools, means = Random(0), _pools(strata), list[float]()
     while len(means) < RESAMPLES:
         sums, counts = [0.0] * len(strata), [0] * len(strata)
-        for size, parts in groups:
+        for size, parts in pools:
             drawn = random.choices(range(size), k=size)
-            for place, total, count in parts:
-                sums[place] += sum(map(total.__getitem__, drawn))
-                counts[place] += sum(map(count.__getitem__, drawn))
-        if all(counts):  # a stratum that shares all its families with others may miss them
+            for stratum, totals, numbers in parts:
+                sums[stratum] += sum(map(totals.__getitem__, drawn))
+                counts[stratum] += sum(map(numbers.__getitem__, drawn))
+        if all(counts):  # a stratum that shares all its groups with others may miss them
             means.append(sum(total / count for total, count in zip(sums, counts, strict=True)) / len(strata))
     means.sort()
     edge = (1 - LEVEL) / 2 * (RESAMPLES - 1)
-    value = sum(sum(value for _, value in named) / len(named) for named in strata) / len(strata)
+    value = sum(sum(value for _, value in values) / len(values) for values in strata) / len(strata)
     return Interval(value, means[math.floor(edge)], means[math.ceil(RESAMPLES - 1 - edge)])
 
 
-def _groups(strata: Sequence[Sequence[Named]]) -> list[tuple[int, list[tuple[int, list[float], list[int]]]]]:
-    """Families that are resampled among themselves: how many, and for every stratum the sum and the number of the
-    values of each."""
-    families: dict[str | tuple[int, int], dict[int, list[float]]] = {}
-    for place, named in enumerate(strata):
-        for number, (family, value) in enumerate(named):
-            families.setdefault(family or (place, number), {}).setdefault(place, []).append(value)
-    groups: dict[int, list[dict[int, list[float]]]] = {}
-    for found in families.values():
-        groups.setdefault(next(iter(found)) if len(found) == 1 else len(strata), []).append(found)
+def _pools(strata: Sequence[Sequence[GroupedValue]]) -> list[tuple[int, list[tuple[int, list[float], list[int]]]]]:
+    """Return the groups that are resampled among themselves: how many, and for every stratum the sum and the number of
+    the values of each."""
+    groups: dict[str | tuple[int, int], dict[int, list[float]]] = {}
+    for stratum, values in enumerate(strata):
+        for number, (group, value) in enumerate(values):
+            groups.setdefault(group or (stratum, number), {}).setdefault(stratum, []).append(value)
+    pools: dict[int, list[dict[int, list[float]]]] = {}
+    for by_stratum in groups.values():
+        pools.setdefault(next(iter(by_stratum)) if len(by_stratum) == 1 else len(strata), []).append(by_stratum)
     return [
         (
-            len(group),
+            len(pool),
             [
-                (place, [sum(found.get(place, ())) for found in group], [len(found.get(place, ())) for found in group])
-                for place in range(len(strata))
-                if any(place in found for found in group)
+                (
+                    stratum,
+                    [sum(by_stratum.get(stratum, ())) for by_stratum in pool],
+                    [len(by_stratum.get(stratum, ())) for by_stratum in pool],
+                )
+                for stratum in range(len(strata))
+                if any(stratum in by_stratum for by_stratum in pool)
             ],
         )
-        for group in groups.values()
+        for pool in pools.values()
     ]

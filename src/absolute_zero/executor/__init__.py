@@ -7,11 +7,10 @@ Standard library only, and usable on its own::
 """
 
 from absolute_zero.executor.canaries import LEVELS, Proof
-from absolute_zero.executor.guard import guard
 from absolute_zero.executor.judges import NoVerdict, judge_abduction, judge_deduction, judge_induction
 from absolute_zero.executor.pool import Report, Sandbox
 
 __all__ = [
-    "LEVELS", "NoVerdict", "Proof", "Report", "Sandbox", "guard", "judge_abduction", "judge_deduction",
+    "LEVELS", "NoVerdict", "Proof", "Report", "Sandbox", "judge_abduction", "judge_deduction",
     "judge_induction",
 ]  # fmt: skip

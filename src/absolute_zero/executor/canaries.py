@@ -58,7 +58,7 @@ _OPEN = "def f(path, mode):\n    return open(path, mode).read(0) is None"
 
 
 def _filter(number: Callable[[str], int]) -> list[_Canary]:
-    """Canaries of the system-call filter."""
+    """Return the canaries of the system-call filter."""
     denied = [number(name) for name in seccomp.NAMED if number(name) >= 0 and not name.startswith("landlock")]
     killed = tuple(f"{number(name)}, 0, 0, 0, 0, 0, 0" for name in seccomp.KILLED if number(name) >= 0)
     mmap, mprotect = number("mmap"), number("mprotect")
@@ -90,7 +90,7 @@ def _filter(number: Callable[[str], int]) -> list[_Canary]:
 
 
 def _second(number: Callable[[str], int]) -> list[_Canary]:
-    """Canaries that run without the filter: what still holds then."""
+    """Return the canaries that run without the filter: what still holds then."""
     loopback = "b'\\x02\\x00\\x00\\x09\\x7f\\x00\\x00\\x01' + bytes(8)"
     connect = (
         f"def f():\n    s = syscall({number('socket')}, 2, 1, 0)\n"
@@ -126,7 +126,7 @@ def prove(
 
 
 def _judge(canary: _Canary, reports: Sequence[protocol.Report]) -> Proof:
-    """Held if every input came out as expected; the detail names the first that did not."""
+    """Say whether every input came out as expected; the detail names the first that did not."""
     for text, (code, value, detail, _) in zip(canary.inputs, reports, strict=True):
         if not canary.expected & {(code, ""), (code, value or detail)}:
             shown = f"{text or 'f()'}: {protocol.NAMES[code]} {value or detail}".strip()
@@ -136,7 +136,7 @@ def _judge(canary: _Canary, reports: Sequence[protocol.Report]) -> Proof:
 
 
 def level_of(proofs: Sequence[Proof]) -> str | None:
-    """The level these proofs show; None where not even the limits hold."""
+    """Return the level that these proofs show; None where not even the limits hold."""
     walls = {proof.wall for proof in proofs}
     broken = {proof.wall for proof in proofs if not proof.held}
     if "limits" in broken or "limits" not in walls:

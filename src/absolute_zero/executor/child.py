@@ -36,8 +36,8 @@ _QUICK_BYTES, _QUICK_NANOSECONDS = 16_384, 20_000_000
 
 
 def prepare(order: protocol.Order) -> bytes:
-    """The program compiled and its inputs read, marshalled: whether its inputs may share a process, the code, and
-    for each input its arguments, or None where it is no argument list of literals.
+    """Compile the program, read its inputs, and return all that marshalled: whether the inputs may share a process, the
+    code, and for each input its arguments, or None where it is no argument list of literals.
 
     Every run goes by way of marshal, wherever this was done: the order of a set in the code must not differ.
     """
@@ -68,7 +68,7 @@ class Runner:
         try:
             if wall is not None and wall() != 0:
                 _exit(NO_WALL)
-            at = FRAMES
+            offset = FRAMES
             for order in orders:
                 start, prepared = _cpu(), b""
                 try:
@@ -78,10 +78,11 @@ class Runner:
                     prepared = b""
                 if _cpu() - start > _QUICK_NANOSECONDS:
                     prepared = b""
-                if at + 4 + _length(prepared) > SIZE:
+                if offset + 4 + _length(prepared) > SIZE:
                     break
-                self.region[at : at + 4 + _length(prepared)] = _length(prepared).to_bytes(4, "little") + prepared
-                at += 4 + _length(prepared)
+                end = offset + 4 + _length(prepared)
+                self.region[offset:end] = _length(prepared).to_bytes(4, "little") + prepared
+                offset = end
         finally:
             _exit(0)
 
@@ -98,10 +99,10 @@ class Runner:
             _exit(0)
 
     def work(self, order: protocol.Order, prepared: bytes, done: int) -> None:
-        """A frame for each input, or `leave`."""
+        """Write a frame for each input, or `leave`."""
         ready: tuple[bool, Any, Any] = _load(prepared) if prepared else (False, None, None)
         alone, code, inputs = ready
-        at = FRAMES
+        offset = FRAMES
         for index in range(_length(order.inputs) - done):
             if index and alone:
                 self.leave(CONTINUE)
@@ -111,7 +112,7 @@ class Runner:
             start = _cpu()
             HEAD.pack_into(self.region, 0, 2 * index + 2, 0, start)
             if arguments is None:
-                at = self.commit(at, protocol.INVALID_INPUT, "", "", start)
+                offset = self.commit(offset, protocol.INVALID_INPUT, "", "", start)
                 continue
             self.sink.left = order.output_bytes
             verdict, value, detail = protocol.VALUE, "", ""
@@ -131,12 +132,12 @@ class Runner:
                 value = ""
             if verdict == protocol.MEMORY and index:  # an earlier input may have left the memory full
                 self.leave(CONTINUE)
-            at = self.commit(at, verdict, value, detail, start)
+            offset = self.commit(offset, verdict, value, detail, start)
             if alone:  # no finaliser of the program's ever runs here
                 _KEPT.append(result)
 
     def call(self, code: CodeType, positional: tuple[Any, ...], keywords: dict[str, Any], flags: int) -> object:
-        """A fresh module for every input."""
+        """Call `f` in a fresh module, one for every input. Raises whatever the program raises."""
         module = _modules["program"] = ModuleType("program")
         if flags & protocol.CANARY:
             module.__dict__["syscall"] = self.syscall
@@ -146,15 +147,15 @@ class Runner:
             raise NameError("f")
         return module.__dict__["f"](*positional, **keywords)
 
-    def commit(self, at: int, verdict: int, value: str, detail: str, start: int) -> int:
-        """Write a frame; where it ends. Leaves when there is no room: too large only if it stood alone."""
+    def commit(self, offset: int, verdict: int, value: str, detail: str, start: int) -> int:
+        """Write a frame and return where it ends. Leaves when there is no room: too large only if it stood alone."""
         text, name = value.encode("utf-8"), detail.encode("utf-8", "replace")[:160]
-        end = at + FRAME.size + _length(text) + _length(name)
+        end = offset + FRAME.size + _length(text) + _length(name)
         if end + FRAME.size > SIZE:
             self.leave(CONTINUE)
-        body = at + FRAME.size
+        body = offset + FRAME.size
         self.region[body:end] = text + name
-        FRAME.pack_into(self.region, at, verdict + 1, _length(text), _length(name), _cpu() - start)
+        FRAME.pack_into(self.region, offset, verdict + 1, _length(text), _length(name), _cpu() - start)
         return end
 
 
@@ -162,7 +163,7 @@ _KEPT: list[object] = []
 
 
 def _classify(error: BaseException) -> tuple[int, str]:
-    """Verdict and detail of what was raised; no code of the program runs."""
+    """Return verdict and detail of what was raised; no code of the program runs."""
     kind = _type(error)
     if kind is values.Unserialisable:
         return protocol.UNSERIALISABLE, error.type_name  # type: ignore[attr-defined]

@@ -22,10 +22,10 @@ _SIGKILL = 9
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _check(returned: int, what: str) -> int:
+def _check(returned: int, call: str) -> int:
     if returned < 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
+        raise OSError(number, f"{call}: {os.strerror(number)}")
     return returned
 
 
@@ -41,22 +41,22 @@ def _prctl(option: int, value: int) -> None:
 
 
 def die_with_parent() -> None:
-    """The kernel kills this process when the thread that forked it ends."""
+    """Have the kernel kill this process when the thread that forked it ends. Raises OSError."""
     _prctl(_PR_SET_PDEATHSIG, _SIGKILL)
 
 
 def no_new_privileges() -> None:
-    """Required by the filter and by Landlock without privilege; also makes set-user-id files powerless."""
+    """Give up new privileges: the filter and Landlock demand it, and set-user-id files become powerless."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def not_dumpable() -> None:
-    """No core file, and no other process of this user may attach."""
+    """Write no core file, and let no other process of this user attach."""
     _prctl(_PR_SET_DUMPABLE, 0)
 
 
 def enter_namespaces() -> None:
-    """New user, process, network, mount, ipc and host-name namespaces; children are born into the process one."""
+    """Enter new user, process, network, mount, ipc and host-name namespaces; the process one is for the children."""
     user, group = os.getuid(), os.getgid()
     flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS
     _check(_libc.unshare(flags), "unshare")
@@ -66,12 +66,12 @@ def enter_namespaces() -> None:
 
 
 def empty_root() -> None:
-    """An empty, read-only file system becomes the root; the old one is detached."""
+    """Make an empty, read-only file system the root; the old one is detached."""
     _check(_libc.mount(None, b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None), "mount private")
-    flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
-    where = b"/proc"  # any folder that is sure to exist; it is covered in this namespace only
-    _check(_libc.mount(b"none", where, b"tmpfs", ctypes.c_ulong(flags), b"size=4k,nr_inodes=2,mode=555"), "mount tmpfs")
-    os.chdir(where)
+    flags, options = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, b"size=4k,nr_inodes=2,mode=555"
+    mount_point = b"/proc"  # any folder that is sure to exist; it is covered in this namespace only
+    _check(_libc.mount(b"none", mount_point, b"tmpfs", ctypes.c_ulong(flags), options), "mount tmpfs")
+    os.chdir(mount_point)
     # pivot_root(".", ".") lays the old root over the new one; detaching it leaves the new one alone.
     _call("pivot_root", b".", b".")
     _check(_libc.umount2(b".", _MNT_DETACH), "umount")
@@ -100,12 +100,12 @@ def landlock() -> int:
 
 
 def drop_capabilities() -> None:
-    """Effective, permitted and inheritable sets become empty."""
+    """Empty the effective, permitted and inheritable sets."""
     header = struct.pack("<Ii", 0x2008_0522, 0)
     _call("capset", header, bytes(24))
 
 
 def close_other_descriptors(keep: int) -> None:
-    """Only `keep` stays open."""
+    """Close every descriptor but `keep`."""
     os.closerange(0, keep)
     os.closerange(keep + 1, min(os.sysconf("SC_OPEN_MAX"), 1 << 16))

@@ -1,7 +1,7 @@
 """Is an answer right? One judge per kind of task (paper section 3.2), usable on their own.
 
-All comparing happens here, on values that `absolute_zero.values` built from text: the expected answer never
-enters the sandbox, so no object that a program makes can be equal to it.
+An outcome is compared with gold values here and nowhere else, on values that `absolute_zero.values` built from text:
+the expected answer never enters the sandbox, so no object that a program makes can be equal to it.
 """
 
 from collections.abc import Sequence
@@ -16,33 +16,48 @@ class NoVerdict(AbsoluteZeroError):
 
 
 def judge_deduction(gold: str, answer: str) -> bool:
-    """Whether the answer's text is a literal whose value equals the gold one's. Runs nothing."""
+    """Return whether the answer's text is a literal whose value equals the gold one's. Runs nothing, never raises."""
     try:
-        return values.equal(values.read(gold), values.read(answer))
+        return read_equal(gold, answer)
     except values.Unreadable:
         return False
 
 
+def read_equal(gold: str, answer: str) -> bool:
+    """Return whether two literals have equal values. Runs nothing. Raises Unreadable where a text is no literal.
+
+    For whoever tells an answer that cannot be read from one that is wrong; `judge_deduction` does not.
+    """
+    return values.equal(values.read(gold), values.read(answer))
+
+
 def judge_abduction(sandbox: Sandbox, program: str, gold: str, answers: Sequence[str]) -> list[bool]:
-    """For each answer, an argument list: whether the program gives the gold output on it.
+    """Return for each answer, an argument list, whether the program gives the gold output on it.
 
     Any input that does is right, not only the one the task was made from. Raises NoVerdict.
     """
     [outcome] = sandbox.run([Job(program, tuple(answers))])
-    return [_matches(result, gold) for result in outcome.results]
+    return [_judge(result, gold) for result in outcome.results]
 
 
 def judge_induction(sandbox: Sandbox, pairs: Sequence[tuple[str, str]], programs: Sequence[str]) -> list[list[bool]]:
-    """For each program, for each (input, output): whether the program gives that output. Raises NoVerdict."""
-    inputs = tuple(given for given, _ in pairs)
+    """Return for each program, for each (input, output), whether the program gives that output. Raises NoVerdict."""
+    inputs = tuple(argument for argument, _ in pairs)
     outcomes = sandbox.run([Job(program, inputs) for program in programs])
     return [
-        [_matches(result, gold) for result, (_, gold) in zip(outcome.results, pairs, strict=True)]
-        for outcome in outcomes
+        [_judge(result, gold) for result, (_, gold) in zip(outcome.results, pairs, strict=True)] for outcome in outcomes
     ]
 
 
-def _matches(result: Result, gold: str) -> bool:
+def matches(result: Result, gold: str) -> bool:
+    """Return whether a program gave the gold value. Never raises: what has no value matches nothing.
+
+    A machine that failed looks like a wrong answer here; ask `result.verdict` first where that matters.
+    """
+    return result.verdict is Verdict.VALUE and judge_deduction(gold, result.value)
+
+
+def _judge(result: Result, gold: str) -> bool:
     if result.verdict is Verdict.INFRASTRUCTURE:
         raise NoVerdict("the sandbox failed twice on one job; leave the sample out and look at the machine")
-    return result.verdict is Verdict.VALUE and judge_deduction(gold, result.value)
+    return matches(result, gold)

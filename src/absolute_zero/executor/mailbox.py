@@ -36,7 +36,7 @@ class Memory:
             fresh.madvise(_MADV_DONTFORK)
 
     def reserve(self, size: int) -> int:
-        """Room for `size` more bytes; where it starts."""
+        """Make room for `size` more bytes, and return where it starts."""
         start, self.used = self.used, self.used + size
         if self.used > self.size:
             self.used = start
@@ -45,7 +45,7 @@ class Memory:
         return start
 
     def append(self, part: memoryview) -> int:
-        """Copy bytes in; where they start."""
+        """Copy bytes in, and return where they start."""
         start = self.reserve(len(part))
         self.view[start : self.used] = part
         return start
@@ -75,7 +75,7 @@ class Mailbox:
         self.orders: list[tuple[int, int]] = []
 
     def receive(self) -> bool:
-        """Take in the next request and find its orders; False when the supervisor is gone."""
+        """Take in the next request and find its orders. Return False when the supervisor is gone."""
         for memory in (self.request, self.reply, self.codes):
             memory.clear()
         head = self.request.reserve(_LENGTH.size)
@@ -86,25 +86,25 @@ class Mailbox:
         if not self.fill(start, size):
             return False
         self.orders.clear()
-        at, end = start, start + size
-        while at < end:
-            (length,) = _LENGTH.unpack_from(self.request.view, at)
-            self.orders.append((at + _LENGTH.size, at + _LENGTH.size + length))
-            at += _LENGTH.size + length
+        offset, end = start, start + size
+        while offset < end:
+            (length,) = _LENGTH.unpack_from(self.request.view, offset)
+            self.orders.append((offset + _LENGTH.size, offset + _LENGTH.size + length))
+            offset += _LENGTH.size + length
         self.reply.reserve(_LENGTH.size)
         return True
 
     def fill(self, start: int, size: int) -> bool:
-        """Read exactly `size` bytes from the channel into the request."""
+        """Read exactly `size` bytes from the channel into the request. Return False when the supervisor is gone."""
         while size:
-            got = os.readv(self.channel, [self.request.view[start : start + size]])
-            if not got:
+            count = os.readv(self.channel, [self.request.view[start : start + size]])
+            if not count:
                 return False
-            start, size = start + got, size - got
+            start, size = start + count, size - count
         return True
 
     def present(self, index: int, code: tuple[int, int]) -> tuple[int, int]:
-        """Put one order, and its prepared code if it has any, where the next child will find them; their lengths."""
+        """Put an order, and its prepared code if any, where the next child looks for them. Return their lengths."""
         start, end = self.orders[index]
         self.slot.clear()
         self.slot.append(self.request.view[start:end])
@@ -112,15 +112,15 @@ class Mailbox:
         return end - start, code[1] - code[0]
 
     def open_answer(self) -> int:
-        """Begin the answer to an order; give the mark to `close_answer`."""
+        """Begin the answer to an order, and return the mark that `close_answer` takes."""
         return self.reply.reserve(_LENGTH.size)
 
     def close_answer(self, mark: int) -> None:
-        """The answer is whole: write down its length."""
+        """End an answer: write down its length."""
         _LENGTH.pack_into(self.reply.view, mark, self.reply.used - mark - _LENGTH.size)
 
     def report(self, code: int, seconds: float, detail: bytes = b"") -> None:
-        """A frame of the zygote's own: what became of an input that its child did not finish."""
+        """Add a frame of the zygote's own: what became of an input that its child did not finish."""
         head = protocol.FRAME.pack(code + 1, 0, len(detail), max(int(seconds * 1e9), 0))
         self.reply.append(memoryview(head + detail))
 

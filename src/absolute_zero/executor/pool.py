@@ -1,6 +1,6 @@
 """The sandbox: the supervisor in the trainer's process, and the one door to running foreign code.
 
-Promises: `run` keeps order, uses all lanes, may be called from several threads, never raises for what foreign
+Promises: `run` keeps order, uses all workers, may be called from several threads, never raises for what foreign
 code does, and survives its processes being killed; every process of the sandbox is gone within a second of
 this one. `level` is what canaries proved. No expected answer ever enters the sandbox: compare outside.
 
@@ -19,7 +19,8 @@ from types import TracebackType
 from typing import NamedTuple, Self, cast
 
 from absolute_zero.executor.canaries import LEVELS, Proof, level_of
-from absolute_zero.executor.lane import MAX_PROGRAM, Lane, StartFailure, ZygoteProcess
+from absolute_zero.executor.worker import MAX_PROGRAM, StartFailure, Worker, ZygoteProcess
+from absolute_zero.machine import processors
 from absolute_zero.types import Job, Outcome, Result, SandboxError, Verdict
 from absolute_zero.values import MAX_TEXT
 
@@ -45,10 +46,10 @@ class Report(NamedTuple):
 
 
 class Sandbox:
-    """A pool of workers, each a lane of zygotes. Use it as a context manager.
+    """A pool of workers, each with zygotes of its own. Use it as a context manager.
 
     Args:
-        workers: lanes, one core each; by default as many as this process may use.
+        workers: how many, one core each; by default as many as this process may use.
         minimum_level: "sealed", "filtered" or "weak". Below it, SandboxError says what is missing.
         level: the highest level attempted; lower it only to measure or to test.
         recycle_after: jobs after which a zygote is replaced; None for never.
@@ -75,23 +76,23 @@ class Sandbox:
         self._door = threading.Lock()  # between `run` and `close`: no batch may come after the last word
         self._work: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._nursery = ThreadPoolExecutor(1, "sandbox-nursery")
-        self._lanes: list[Lane] = []
+        self._workers: list[Worker] = []
         self._threads: list[threading.Thread] = []
         try:
             first, self._walls, self.report = self._climb_down(minimum_level, level)
             self.level: str = self.report.level
-            for index in range(workers or usable_cores()):
-                lane = Lane(self._start, self.level, recycle_after)
+            for index in range(workers or processors()):
+                worker = Worker(self._start, self.level, recycle_after)
                 if index == 0:
-                    lane.adopt("A", first)
-                self._lanes.append(lane)
+                    worker.adopt("A", first)
+                self._workers.append(worker)
             self._warm_up()
         except BaseException:
             self.close()
             raise
 
     def _climb_down(self, minimum: str, highest: str) -> tuple[ZygoteProcess, tuple[str, ...], Report]:
-        """The first set of walls whose canaries hold."""
+        """Return the first zygote whose canaries hold, its walls, and the report. Raises SandboxError if none does."""
         if not hasattr(os, "fork"):
             raise SandboxError("the sandbox needs Linux: use WSL 2 or a container (this system cannot fork)")
         if sys.platform != "linux" and minimum != "weak":
@@ -127,31 +128,31 @@ class Sandbox:
         return ZygoteProcess(name, self._walls, self._without, self._nursery)
 
     def _warm_up(self) -> None:
-        """Start every lane's A at the same time, then the threads that serve."""
-        with ThreadPoolExecutor(len(self._lanes), "sandbox-start") as starters:
-            for started in [starters.submit(lane.zygote, "A") for lane in self._lanes]:
+        """Start every worker's A at the same time, then the threads that serve."""
+        with ThreadPoolExecutor(len(self._workers), "sandbox-start") as starters:
+            for started in [starters.submit(worker.zygote, "A") for worker in self._workers]:
                 try:
                     started.result()
                 except StartFailure as failure:
                     raise SandboxError(f"{failure}; try again, or with fewer workers") from failure
-        for lane in self._lanes:
-            thread = threading.Thread(target=self._serve, args=(lane,), name="sandbox-lane", daemon=True)
+        for worker in self._workers:
+            thread = threading.Thread(target=self._serve, args=(worker,), name="sandbox-worker", daemon=True)
             thread.start()
             self._threads.append(thread)
 
-    def _serve(self, lane: Lane) -> None:
-        """One lane's thread: batches from the common queue until the sandbox closes."""
+    def _serve(self, worker: Worker) -> None:
+        """Serve batches from the common queue until the sandbox closes: what the thread of a worker does."""
         while (batch := self._work.get()) is not None:
             if not batch.done.set_running_or_notify_cancel():
                 continue
             try:
-                batch.done.set_result(lane.run([part.job for part in batch.parts]))
+                batch.done.set_result(worker.run([part.job for part in batch.parts]))
             except BaseException as error:  # a fault of ours: the caller of `run` must see it
                 batch.done.set_exception(error)
-        lane.close()
+        worker.close()
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """Run jobs; outcomes in the same order.
+        """Run jobs, and return their outcomes in the same order.
 
         Raises TypeError and ValueError for jobs that make no sense, and SandboxError when closed, in a forked
         process, or when a process that is needed does not start any more; nothing for what the programs do.
@@ -162,7 +163,7 @@ class Sandbox:
         if self._owner != os.getpid():
             raise SandboxError("a sandbox does not survive a fork of its owner; make a new one in this process")
         results: list[list[Result]] = [[Result(Verdict.INVALID_INPUT)] * len(job.inputs) for job in jobs]
-        batches = [_Batch(parts, Future()) for parts in _batches(_parts(jobs), len(self._lanes))]
+        batches = [_Batch(parts, Future()) for parts in _batches(_parts(jobs), len(self._workers))]
         with self._door:
             if self._closed:
                 raise SandboxError("this sandbox is closed; make a new one")
@@ -171,15 +172,15 @@ class Sandbox:
         try:
             for batch in batches:
                 for part, outcome in zip(batch.parts, batch.done.result(), strict=True):
-                    results[part.place][part.start : part.start + len(outcome.results)] = outcome.results
+                    results[part.job_index][part.start : part.start + len(outcome.results)] = outcome.results
         finally:  # interrupted: what has not begun need not
             for batch in batches:
                 batch.done.cancel()
         return [Outcome(tuple(of_job)) for of_job in results]
 
     def pids(self) -> list[int]:
-        """Process ids of the zygotes (and of the processes that reap them), as seen from here."""
-        direct = [zygote.process.pid for lane in self._lanes for zygote in list(lane.zygotes.values())]
+        """Return the process ids of the zygotes (and of the processes that reap them), as seen from here."""
+        direct = [zygote.process.pid for worker in self._workers for zygote in list(worker.zygotes.values())]
         return [pid for parent in direct for pid in (parent, *_children(parent))]
 
     def close(self) -> None:
@@ -192,8 +193,8 @@ class Sandbox:
                 self._work.put(None)
         for thread in self._threads:
             thread.join()
-        for lane in self._lanes:
-            lane.close()
+        for worker in self._workers:
+            worker.close()
         self._nursery.shutdown()
 
     def __enter__(self) -> Self:
@@ -206,10 +207,11 @@ class Sandbox:
 
 
 class _Part(NamedTuple):
-    """Some inputs of one job."""
+    """Inputs of a job that go into the same batch."""
 
-    place: int
+    job_index: int
     start: int
+    """Of its first input."""
     job: Job
 
 
@@ -218,32 +220,26 @@ class _Batch(NamedTuple):
     done: "Future[list[Outcome]]"
 
 
-def usable_cores() -> int:
-    """Cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
 def _parts(jobs: Sequence[Job]) -> Iterator[_Part]:
-    """Jobs in pieces of at most `BATCH_INPUTS` inputs; a program over its bound has none, and is not run."""
-    for place, job in enumerate(jobs):
+    """Yield jobs in parts of at most `BATCH_INPUTS` inputs; a program over its bound has none, and is not run."""
+    for index, job in enumerate(jobs):
         if len(job.program) > MAX_PROGRAM:
             continue
         for start in range(0, len(job.inputs), BATCH_INPUTS):
             inputs = job.inputs[start : start + BATCH_INPUTS]
-            yield _Part(place, start, job if len(inputs) == len(job.inputs) else replace(job, inputs=inputs))
+            yield _Part(index, start, job if len(inputs) == len(job.inputs) else replace(job, inputs=inputs))
 
 
-def _batches(parts: Iterator[_Part], lanes: int) -> Iterator[list[_Part]]:
-    """Pieces in batches that all lanes can share, bounded in number, inputs and text: so is a zygote's memory."""
+def _batches(parts: Iterator[_Part], workers: int) -> Iterator[list[_Part]]:
+    """Yield batches that all workers can share, bounded in parts, inputs and text: so is a zygote's memory."""
     waiting = list(parts)
-    most = max(1, min(BATCH, len(waiting) // (4 * lanes)))
+    part_limit = max(1, min(BATCH, len(waiting) // (4 * workers)))
     batch: list[_Part] = []
     inputs = text = 0
     for part in waiting:
         size = len(part.job.program) + sum(map(len, part.job.inputs))
         if batch and (
-            len(batch) == most or inputs + len(part.job.inputs) > BATCH_INPUTS or text + size > BATCH_CHARACTERS
+            len(batch) == part_limit or inputs + len(part.job.inputs) > BATCH_INPUTS or text + size > BATCH_CHARACTERS
         ):
             yield batch
             batch, inputs, text = [], 0, 0

@@ -8,6 +8,8 @@ Imported by the zygote, hence nothing heavy.
 import struct
 from collections.abc import Callable, Iterable, Sequence
 
+from absolute_zero.values import MAX_NAME, one_line
+
 _LENGTH = struct.Struct("<I")
 JOB = struct.Struct("<dIIBI")
 """Processor seconds, MiB, bytes of output, flags, and how many texts follow (the program and the inputs)."""
@@ -19,7 +21,7 @@ CANARY, BARE = 1, 2
 """Flags of a job. CANARY hands the program a `syscall` function; BARE leaves the filter off, for proving the
 second wall. Both are for our own canaries and are set by no `Job`."""
 
-# Codes of verdicts on the wire, in the order of `types.Verdict`; the last is between zygote and lane only.
+# Codes of verdicts on the wire, in the order of `types.Verdict`; the last is between zygote and worker only.
 (VALUE, ERROR, INVALID_INPUT, UNSERIALISABLE, TOO_LARGE, MEMORY, TIMEOUT, BLOCKED, FORBIDDEN, CRASH, EXITED,
  NONDETERMINISTIC, INFRASTRUCTURE, NEEDS_FULL) = range(14)  # fmt: skip
 NAMES = ("value", "error", "invalid input", "unserialisable", "too large", "memory", "timeout", "blocked", "forbidden",
@@ -27,7 +29,7 @@ NAMES = ("value", "error", "invalid input", "unserialisable", "too large", "memo
 
 
 def patience(cpu_seconds: float) -> float:
-    """Wall seconds that the zygote gives one input, as a backstop; the supervisor gives a little more."""
+    """Return the wall seconds that the zygote gives one input, as a backstop; the supervisor gives a little more."""
     return 10 + 30 * cpu_seconds
 
 
@@ -52,27 +54,27 @@ Report = tuple[int, str, str, float]
 
 
 def pack_fields(fields: Iterable[bytes]) -> bytes:
-    """Fields as one body."""
+    """Return the fields as one body."""
     return b"".join(part for field in fields for part in (_LENGTH.pack(len(field)), field))
 
 
 def unpack_fields(body: bytes) -> list[bytes]:
-    """The fields of a body. Raises Broken."""
+    """Return the fields of a body. Raises Broken."""
     fields: list[bytes] = []
-    at, end = 0, len(body)
-    while at < end:
-        if at + 4 > end:
-            raise Broken("cut off")
-        (length,) = _LENGTH.unpack_from(body, at)
-        at += 4 + length
-        if at > end:
-            raise Broken("cut off")
-        fields.append(body[at - length : at])
+    offset, end = 0, len(body)
+    while offset < end:
+        if offset + 4 > end:
+            raise Broken("a truncated message")
+        (length,) = _LENGTH.unpack_from(body, offset)
+        offset += 4 + length
+        if offset > end:
+            raise Broken("a truncated message")
+        fields.append(body[offset - length : offset])
     return fields
 
 
 def pack_orders(orders: Iterable[Order]) -> bytes:
-    """Body of a request."""
+    """Return the body of a request."""
     return pack_fields(map(_pack_order, orders))
 
 
@@ -83,20 +85,22 @@ def _pack_order(order: Order) -> bytes:
 
 
 def unpack_order(field: bytes) -> Order:
-    """One order of a request."""
+    """Return an order of a request."""
     cpu_seconds, memory_mb, output_bytes, flags, count = JOB.unpack_from(field)
     sizes = struct.unpack_from(f"<{count}I", field, JOB.size)
     texts: list[str] = []
-    at = JOB.size + 4 * count
+    offset = JOB.size + 4 * count
     for size in sizes:
-        texts.append(field[at : at + size].decode("utf-8", "surrogatepass"))
-        at += size
+        texts.append(field[offset : offset + size].decode("utf-8", "surrogatepass"))
+        offset += size
     return Order(texts[0], texts[1:], cpu_seconds, memory_mb, output_bytes, flags)
 
 
 def unpack_reports(body: bytes, sizes: Sequence[int]) -> list[list[Report]]:
-    """Reports of a reply to orders with that many inputs. Raises Broken if it is not exactly that; only an order
-    that needs the full world may be answered in part."""
+    """Return the reports of a reply to orders with that many inputs.
+
+    Raises Broken if it is not exactly that; only an order that needs the full world may be answered in part.
+    """
     answers = [_unpack_answer(field) for field in unpack_fields(body)]
     if len(answers) != len(sizes):
         raise Broken("a reply of another shape")
@@ -108,26 +112,26 @@ def unpack_reports(body: bytes, sizes: Sequence[int]) -> list[list[Report]]:
 
 def _unpack_answer(field: bytes) -> list[Report]:
     reports: list[Report] = []
-    at = 0
-    while at < len(field):
-        if at + FRAME.size > len(field):
+    offset = 0
+    while offset < len(field):
+        if offset + FRAME.size > len(field):
             raise Broken("a malformed report")
-        code, size, detail_size, nanoseconds = FRAME.unpack_from(field, at)
-        middle = at + FRAME.size + size
-        at = middle + detail_size
-        if not 0 < code <= NEEDS_FULL + 1 or at > len(field):
+        code, size, detail_size, nanoseconds = FRAME.unpack_from(field, offset)
+        middle = offset + FRAME.size + size
+        offset = middle + detail_size
+        if not 0 < code <= NEEDS_FULL + 1 or offset > len(field):
             raise Broken("a malformed report")
         try:
             verdict, value = code - 1, field[middle - size : middle].decode()
         except UnicodeDecodeError:
             verdict, value = UNSERIALISABLE, ""
-        reports.append((verdict, value, _one_line(field[middle:at]), nanoseconds / 1e9))
+        reports.append((verdict, value, _name(field[middle:offset]), nanoseconds / 1e9))
     return reports
 
 
-def _one_line(detail: bytes) -> str:
-    """A foreign name, made fit for a log."""
-    return "".join(letter if letter.isprintable() else "?" for letter in detail[:160].decode("utf-8", "replace"))[:80]
+def _name(detail: bytes) -> str:
+    """Return a foreign name, made fit for a log."""
+    return one_line(detail[:160].decode("utf-8", "replace"), "?")[:MAX_NAME]
 
 
 def send(write: Callable[[bytes], object], body: bytes) -> None:

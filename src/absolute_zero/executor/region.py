@@ -40,24 +40,24 @@ def settle(region: mmap, expected: int, seconds: float, limit: float) -> tuple[i
     else follows them. The kernel's total bounds the times claimed; an input that took over its limit between two
     looks at it has timed out.
     """
-    at, count, left, most = FRAMES, 0, int(seconds * 1e9), int(limit * 1e9)
-    while count < expected and at + FRAME.size <= SIZE:
-        code, size, detail_size, used = FRAME.unpack_from(region, at)
-        end = at + FRAME.size + size + detail_size
+    offset, count, left, bound = FRAMES, 0, int(seconds * 1e9), int(limit * 1e9)
+    while count < expected and offset + FRAME.size <= SIZE:
+        code, size, detail_size, used = FRAME.unpack_from(region, offset)
+        end = offset + FRAME.size + size + detail_size
         if code == 0 or code > MEMORY + 1 or end > SIZE:
-            return count, at, seconds - left / 1e9, code != 0
+            return count, offset, seconds - left / 1e9, code != 0
         used = min(used, left)
-        FRAME.pack_into(region, at, code if used <= most else TIMEOUT + 1, size, detail_size, used)
-        at, count, left = end, count + 1, left - used
-    return count, at, seconds - left / 1e9, False
+        FRAME.pack_into(region, offset, code if used <= bound else TIMEOUT + 1, size, detail_size, used)
+        offset, count, left = end, count + 1, left - used
+    return count, offset, seconds - left / 1e9, False
 
 
 def find_codes(region: mmap, expected: int) -> list[tuple[int, int]]:
-    """Where the programs lie that a compiling child left: one (u32 length, code) after the other."""
-    places: list[tuple[int, int]] = []
-    at = FRAMES
-    while len(places) < expected and at + 4 <= SIZE:
-        (size,) = LEFT.unpack_from(region, at)
-        at += 4 + size
-        places.append((at - size, at) if at <= SIZE else (0, 0))
-    return places + [(0, 0)] * (expected - len(places))
+    """Return where the programs lie that a compiling child left: (start, end) of each, (0, 0) for a missing one."""
+    spans: list[tuple[int, int]] = []
+    offset = FRAMES
+    while len(spans) < expected and offset + 4 <= SIZE:
+        (size,) = LEFT.unpack_from(region, offset)
+        offset += 4 + size
+        spans.append((offset - size, offset) if offset <= SIZE else (0, 0))
+    return spans + [(0, 0)] * (expected - len(spans))

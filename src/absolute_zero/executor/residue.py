@@ -49,7 +49,7 @@ _GENERATORS = 0x20 | 0x80 | 0x200  # generator, coroutine, asynchronous generato
 
 
 def leaves_residue(code: CodeType) -> bool:
-    """Whether this program cannot be shown to leave nothing behind."""
+    """Return whether this program cannot be shown to leave nothing behind."""
     names: set[str] = set()
     imports: set[str] = set()
     if not _gather(code, names, imports) or not imports <= _PURE.keys():
@@ -73,7 +73,7 @@ def forget(code: CodeType) -> None:
 
 
 def _gather(code: CodeType, names: set[str], imports: set[str], nested: bool = False) -> bool:
-    """Collect all names and imports; False as soon as something rules sharing out."""
+    """Collect all names and imports. Return False as soon as something rules sharing out."""
     body, extended = code.co_code, 0
     if nested and _IMPORT in body[::2]:  # `forget` looks for imports at the top
         return False
@@ -84,9 +84,9 @@ def _gather(code: CodeType, names: set[str], imports: set[str], nested: bool = F
             return False
     names.update(code.co_names)
     if _IMPORT in body[::2]:
-        for at in range(0, len(body), 2):
-            argument = extended << 8 | body[at + 1]
-            if body[at] == _IMPORT:
+        for offset in range(0, len(body), 2):
+            argument = extended << 8 | body[offset + 1]
+            if body[offset] == _IMPORT:
                 imports.add(code.co_names[argument])
-            extended = argument if body[at] == _EXTENDED else 0
+            extended = argument if body[offset] == _EXTENDED else 0
     return all(_gather(part, names, imports, True) for part in code.co_consts if type(part) is CodeType)

@@ -22,7 +22,7 @@ EPERM, EAGAIN, ENOSYS, ETIMEDOUT = 1, 11, 38, 110
 
 
 def errno_action(number: int) -> int:
-    """The action that makes a call fail with `number`."""
+    """Return the action that makes a call fail with `number`."""
     return 0x0005_0000 | number
 
 
@@ -30,7 +30,7 @@ DENY = errno_action(EPERM)
 
 
 class Machine(NamedTuple):
-    """What differs between processor families. `column` is the place in the tables below."""
+    """What differs between processor families. `column` is the index in the tables below."""
 
     audit_arch: int
     column: int
@@ -103,13 +103,13 @@ class Instruction(NamedTuple):
 
 
 def machine() -> Machine | None:
-    """The family of this processor, or None where there is no table for it."""
+    """Return the family of this processor, or None where there is no table for it."""
     uname = getattr(os, "uname", None)  # absent on Windows
     return MACHINES.get(uname().machine) if uname else None
 
 
 def call_number(name: str, column: int) -> int:
-    """Number of a call by name; -1 where this family lacks it."""
+    """Return the number of a call by its name; -1 where this family lacks it. Raises KeyError for an unknown name."""
     for table in (ALLOWED, KILLED, ARGUED, NAMED):
         if name in table:
             return table[name][column]
@@ -125,7 +125,7 @@ def _argument(index: int) -> Instruction:
 
 
 def _argued(name: str) -> list[Instruction]:
-    """The block that decides one call by its arguments."""
+    """Return the block that decides one call by its arguments."""
     if name == "mmap":  # anonymous memory only, never executable
         return [
             _argument(2), Instruction(_IF_ANY_BIT, 2, 0, PROT_EXEC),
@@ -141,8 +141,8 @@ def _argued(name: str) -> list[Instruction]:
         ]  # fmt: skip
     if name == "futex":  # a wait with a time limit is over at once: nobody dozes through a time limit of ours
         tests = [
-            *(Instruction(_IF_EQUAL, 7 - place, 0, command) for place, command in enumerate(FUTEX_WAKES)),
-            *(Instruction(_IF_EQUAL, 2 - place, 0, command) for place, command in enumerate(FUTEX_WAITS)),
+            *(Instruction(_IF_EQUAL, 7 - index, 0, command) for index, command in enumerate(FUTEX_WAKES)),
+            *(Instruction(_IF_EQUAL, 2 - index, 0, command) for index, command in enumerate(FUTEX_WAITS)),
         ]
         limited = [_argument(3), Instruction(_IF_EQUAL, 1, 0, 0), *_ret(errno_action(ETIMEDOUT))]
         return [_argument(1), Instruction(_AND, 0, 0, 0x7F), *tests, *_ret(DENY), *limited, *_ret(ALLOW)]
@@ -150,7 +150,7 @@ def _argued(name: str) -> list[Instruction]:
 
 
 def _search(segments: list[tuple[int, list[Instruction]]]) -> list[Instruction]:
-    """Binary search over `(first number, block)`; the number is in the accumulator."""
+    """Return a binary search over `(first number, block)`; the number is in the accumulator."""
     if len(segments) == 1:
         return segments[0][1]
     middle = len(segments) // 2
@@ -160,7 +160,7 @@ def _search(segments: list[tuple[int, list[Instruction]]]) -> list[Instruction]:
 
 
 def program(target: Machine, without: Iterable[str] = ()) -> list[Instruction]:
-    """The filter for one processor family.
+    """Return the filter for one processor family.
 
     `without` leaves rules out (see `RULES`): a door left open on purpose, so that a test can see a canary
     notice it. Raises KeyError for a name that is no rule.
@@ -192,7 +192,7 @@ def program(target: Machine, without: Iterable[str] = ()) -> list[Instruction]:
 
 
 def _merged(segments: list[tuple[int, list[Instruction]]]) -> list[tuple[int, list[Instruction]]]:
-    """Neighbours that decide alike become one."""
+    """Merge neighbours that decide alike."""
     kept = segments[:1]
     for segment in segments[1:]:
         if segment[1] != kept[-1][1]:
@@ -205,7 +205,7 @@ class _Program(ctypes.Structure):
 
 
 def installer(instructions: list[Instruction]) -> Callable[[], int]:
-    """A function that puts the filter on the calling process; 0 when it holds.
+    """Return a function that puts the filter on the calling process, and returns 0 when it holds.
 
     All is laid out beforehand: the function is called in a fresh child, where every page touched costs.
     It needs no privilege, only that no-new-privs is set.

@@ -1,7 +1,7 @@
-"""The world as a program in the sandbox sees it: its clocks, its chance, its modules, its standard output.
+"""The world as a program in the sandbox sees it: its clocks, its random numbers, its modules, its standard output.
 
-Zygotes differ here on purpose, so that a program whose answer depends on the time, on chance, on its process
-id or on where its objects lie gives several answers. None of this is protection: a hostile program can
+Zygotes differ here on purpose, so that a program whose answer depends on the time, on random numbers, on its
+process id or on where its objects lie gives several answers. None of this is protection: a hostile program can
 undo all of it, in its own process, and gains nothing.
 
 Modules are served from memory, because the file system is gone. Those written in Python lie as marshalled
@@ -49,8 +49,10 @@ HIDDEN = re.compile(r"^(?:absolute_zero|ctypes|_ctypes|mmap|marshal|resource)(?:
 
 
 def shift_addresses(seed: int) -> bytes:
-    """Memory that moves everything allocated after it. `bytes` of zeros are never touched: a bytearray would be,
-    and every page present is copied by every fork."""
+    """Return memory that moves everything allocated after it.
+
+    `bytes` of zeros are never touched: a bytearray would be, and every page present is copied by every fork.
+    """
     return bytes(seed * 1_703_936)
 
 
@@ -72,7 +74,7 @@ class Sink:
             self.write(line)
 
     def flush(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def isatty(self) -> bool:
         return False
@@ -87,7 +89,7 @@ def _no_terminal(*_: object, **__: object) -> None:
 
 
 def fake_clocks(seed: int) -> None:
-    """Every clock of `time` shows an invented moment, months apart between seeds, and ticks as it is read."""
+    """Make every clock of `time` show an invented moment, months apart between seeds, and tick as it is read."""
     step = (((396 * 24 + 11) * 60 + 17) * 60 + 7) * 1_000_000_000 + 217_391_043  # no part of a date repeats
     start = 1_614_834_367_000_000_000 + seed * step
     reads, tick = itertools.count(seed), 1_000 * (2 * seed + 1) + seed
@@ -120,7 +122,7 @@ def fake_clocks(seed: int) -> None:
 
 
 def fake_identity(seed: int) -> None:
-    """Process ids that tell nothing but the seed."""
+    """Make the process ids tell nothing but the seed, and empty the environment."""
     import posix
 
     for module in (os, posix):
@@ -139,38 +141,39 @@ class Library:
         self.furnished: dict[str, ModuleType] = {}
         folder = os.path.dirname(os.__file__)
         codecs = (name[:-3] for name in sorted(os.listdir(os.path.join(folder, "encodings"))) if name.endswith(".py"))
-        self.places: dict[str, tuple[int, int, bool]] = {}
+        self.index: dict[str, tuple[int, int, bool]] = {}
+        """Of each module in `code`: offset, size, and whether it is a package."""
         codes: list[bytes] = []
-        at = 0
+        offset = 0
         for name in (*LAZY, *(f"encodings.{codec}" for codec in codecs)):
             base = os.path.join(folder, *name.split("."))
             for path, package in ((f"{base}.py", False), (os.path.join(base, "__init__.py"), True)):
                 if os.path.exists(path):
                     codes.append(_marshalled(name, path))
-                    self.places[name] = (at, len(codes[-1]), package)
-                    at += len(codes[-1])
+                    self.index[name] = (offset, len(codes[-1]), package)
+                    offset += len(codes[-1])
         self.code = _read_only(b"".join(codes))
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> object:
-        """A module spec, or None."""
+        """Return a module spec, or None."""
         if name == "_datetime":
             raise ModuleNotFoundError(name)
-        if name in self.places or name in self.furnished:
-            is_package = name in self.places and self.places[name][2]
+        if name in self.index or name in self.furnished:
+            is_package = name in self.index and self.index[name][2]
             return bootstrap.ModuleSpec(name, cast(Any, self), is_package=is_package)
         if name in self.elsewhere:
             self.leave()
         return None
 
     def create_module(self, spec: Any) -> ModuleType | None:
-        """A furnished module as it is, however often a program throws it out; for others the default will do."""
+        """Return a furnished module as it is, however often a program throws it out; None, the default, for others."""
         return self.furnished.get(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the module's code in it."""
         if module.__name__ in self.furnished:
             return
-        start, size, _ = self.places[module.__name__]
+        start, size, _ = self.index[module.__name__]
         code: CodeType = marshal.loads(self.code[start : start + size])
         exec(code, module.__dict__)
         if module.__name__ == "random":
@@ -178,7 +181,7 @@ class Library:
 
 
 def _marshalled(name: str, path: str) -> bytes:
-    """The code of a module of the standard library: from its cache when that is fresh, else compiled."""
+    """Return the code of a module of the standard library: from its cache when that is fresh, else compiled."""
     try:
         with open(external.cache_from_source(path), "rb") as file:
             cached = file.read()
@@ -191,7 +194,7 @@ def _marshalled(name: str, path: str) -> bytes:
 
 
 def _read_only(data: bytes) -> mmap.mmap | bytes:
-    """The data in a private mapping of an anonymous file: no fork copies it, nobody can change it for others."""
+    """Map the data privately from an anonymous file: no fork copies it, nobody can change it for others."""
     if not hasattr(os, "memfd_create"):
         return data
     descriptor = os.memfd_create("library")

@@ -59,7 +59,7 @@ class Zygote:
             mail.send()
 
     def compile(self) -> list[tuple[int, int]]:
-        """Where in `mail.codes` each program lies compiled; (0, 0) where it does not.
+        """Compile the batch, and return where in `mail.codes` each program lies; (0, 0) where it does not.
 
         The compiler touches some hundred pages, most of what a small program costs; one child, behind the filter,
         pays for all of a batch. Only children ever load what it made.
@@ -75,10 +75,10 @@ class Zygote:
         if pid > 0:
             self.watch.begin(pid, COMPILE_SECONDS, 1)
             self.reap(pid)
-        places = region.find_codes(self.region, len(mail.orders))
-        end = max((end for _, end in places), default=0)
+        spans = region.find_codes(self.region, len(mail.orders))
+        end = max((end for _, end in spans), default=0)
         mail.codes.append(memoryview(self.region)[:end])
-        return places
+        return spans
 
     def run(self, index: int, code: tuple[int, int]) -> None:
         """Answer one order. A child that ends early is charged to the input it was at; another goes on."""
@@ -87,16 +87,16 @@ class Zygote:
         cpu_seconds, memory, _, flags, texts = protocol.JOB.unpack_from(mail.slot.view)
         mark, done = mail.open_answer(), 0
         while done < texts - 1:
-            count, verdict = self.one_child(sizes, done, texts - 1 - done, cpu_seconds, memory, flags)
+            count, verdict = self.run_child(sizes, done, texts - 1 - done, cpu_seconds, memory, flags)
             done += count
             if verdict == protocol.NEEDS_FULL:
                 break
         mail.close_answer(mark)
 
-    def one_child(
+    def run_child(
         self, sizes: tuple[int, int], done: int, inputs: int, cpu_seconds: float, memory: int, flags: int
     ) -> tuple[int, int]:
-        """Fork, watch, pass on what it left. How many inputs that settles (at least one), and how it ended."""
+        """Fork, watch, pass on what it left. Return how many inputs that settles (at least one), and how it ended."""
         region.wipe(self.region)
         pid = self.fork()
         if pid == 0:
@@ -126,7 +126,7 @@ class Zygote:
         return max(claimed, count + 1), verdict
 
     def reap(self, pid: int) -> tuple[int, float]:
-        """Wait for the child being watched; its status and the processor seconds it used."""
+        """Wait for the child being watched. Return its status and the processor seconds it used."""
         _, status = os.waitpid(pid, 0)  # os.wait4 would import a module on every call
         self.watch.pid = 0
         if self.install is None:
@@ -136,7 +136,7 @@ class Zygote:
         return status, self.reaped - before
 
     def shed(self, memory: int) -> None:
-        """In the child: no descriptor, limits, no life after the zygote."""
+        """Close the channel, set the limits, and die with the zygote: what a child does first."""
         os.close(CHANNEL)
         self.library.leave = self.leave_for_full
         if memory != DEFAULT_MEMORY:
@@ -147,7 +147,7 @@ class Zygote:
             os.setsid()
 
     def leave_for_full(self) -> None:
-        """In the child: the program reached for what only the full world has; never returns."""
+        """Leave the child, whose program reached for what only the full world has; never returns."""
         self.runner.leave(region.NEEDS_FULL)
 
     def limit_memory(self, megabytes: int) -> None:
@@ -159,7 +159,7 @@ class Zygote:
         resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
 
     def cause(self, status: int, left: int) -> tuple[int, bytes]:
-        """Why a child ended before its input was done."""
+        """Return why a child ended before its input was done: a verdict and its detail."""
         if self.watch.reason >= 0:
             return self.watch.reason, b""
         if os.WIFEXITED(status):
@@ -181,7 +181,7 @@ def _write_all(body: bytes) -> None:
 
 
 def _end_group(pid: int) -> None:
-    """At level weak a program can fork: what it left behind goes with it."""
+    """Kill what a program left behind: at level weak it can fork."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except OSError:
@@ -189,7 +189,7 @@ def _end_group(pid: int) -> None:
 
 
 def _syscall() -> Callable[..., int]:
-    """For canaries: a raw system call; the result, or minus the error number."""
+    """Return a raw system call, for canaries. It gives the result, or minus the error number."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.syscall.restype = ctypes.c_long
 
@@ -202,7 +202,7 @@ def _syscall() -> Callable[..., int]:
 
 
 def _address_space() -> int:
-    """Bytes of address space this process takes; 0 where that cannot be read."""
+    """Return the bytes of address space that this process takes; 1 GiB where that cannot be read."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[0]) * resource.getpagesize()
@@ -211,14 +211,14 @@ def _address_space() -> int:
 
 
 def _give_back_memory() -> None:
-    """Pages freed during start-up: every page present is a page to copy in every fork."""
+    """Give back the pages freed during start-up: every page present is a page to copy in every fork."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:  # the GNU C library
         trim(0)
 
 
 def _limit_resources() -> None:
-    """No core file, no file of any size, an ordinary stack: for the zygote and all its children."""
+    """Allow no core file, no file of any size, an ordinary stack: for the zygote and all its children."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
@@ -279,7 +279,7 @@ def main(seed: int, channel: int, full: bool, walls: Sequence[str], without: Seq
 
 
 def _raise_walls(walls: Sequence[str]) -> int:
-    """The file system goes last but one, privilege last. Returns Landlock's ABI, 0 without it."""
+    """Raise the walls: the file system goes last but one, privilege last. Return Landlock's ABI, 0 without it."""
     if "namespaces" in walls:
         isolation.empty_root()
     isolation.no_new_privileges()

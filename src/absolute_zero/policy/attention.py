@@ -23,8 +23,8 @@ BLOCK = 96
 """Queries of a block on a CPU, about: 48 to 128 make little difference."""
 
 
-class _Placed(torch.autograd.Function):
-    """Rows of x put in other places: out[i] = x[there[i]], and back again for the gradient.
+class _Gather(torch.autograd.Function):
+    """Rows of x in another order: out[i] = x[there[i]], and back again for the gradient.
 
     Where `there` and `back` do not undo each other there is padding: of the flat list only the first `real` rows
     count. Rows beyond them are zero in the result and in the gradient, given that nobody looks at them.
@@ -49,7 +49,7 @@ class _Placed(torch.autograd.Function):
 
 
 @final
-class Places:
+class HeadIndex:
     """Where every head of every token is: in a flat list (N, H, D), and in grids that have the heads outside.
 
     A grid holds the number of the token in each of its cells, in any shape (..., longest), and `flat` - 1, which is a
@@ -67,22 +67,22 @@ class Places:
         self._back[self._there] = torch.arange(len(self._there), device=device)
 
     def in_grids(self, x_NHD: Tensor) -> Tensor:
-        """The rows of all grids, one grid after the other, of size D; differentiable."""
+        """Return the rows of all grids, one grid after the other, of size D; differentiable."""
         rows = x_NHD.reshape(-1, x_NHD.shape[-1])
-        return _Placed.apply(rows, self._there, self._back, self._real, False)  # type: ignore[return-value]
+        return _Gather.apply(rows, self._there, self._back, self._real, False)  # type: ignore[return-value]
 
     def in_list(self, rows: Tensor) -> Tensor:
-        """Rows as `in_grids` gives them, back in the list, NHD; zero where it is padded."""
-        return _Placed.apply(rows, self._back, self._there, self._real, True).view(self._shape)  # type: ignore
+        """Return rows as `in_grids` gives them, back in the list, NHD; zero where it is padded."""
+        return _Gather.apply(rows, self._back, self._there, self._real, True).view(self._shape)  # type: ignore
 
 
 def future(size: int, device: torch.device) -> Tensor:
-    """Which keys of a square come after the query."""
+    """Return which keys of a square come after the query."""
     return torch.ones(size, size, dtype=torch.bool, device=device).triu(1)
 
 
 def bias(hidden: Tensor, dtype: torch.dtype) -> Tensor:
-    """Minus infinity where a query must not see a key."""
+    """Return minus infinity where a query must not see a key, and 0 elsewhere."""
     return torch.zeros(hidden.shape, dtype=dtype, device=hidden.device).masked_fill_(hidden, float("-inf"))
 
 
@@ -118,7 +118,10 @@ class _Attention(torch.autograd.Function):
 
 
 def _blocks(q: Tensor, k: Tensor) -> Iterator[tuple[slice, int]]:
-    """Queries of each block, and how many keys the last of them may see. Sizes are multiples of 8 but for the last."""
+    """Yield the queries of each block, and how many keys the last of them may see.
+
+    Sizes are multiples of 8 but for the last.
+    """
     queries, keys = q.shape[2], k.shape[1]
     blocks = max(1, round(queries / BLOCK)) if q.device.type == "cpu" else 1
     size = -(-queries // (8 * blocks)) * 8
@@ -128,12 +131,12 @@ def _blocks(q: Tensor, k: Tensor) -> Iterator[tuple[slice, int]]:
 
 
 def _rows(x_BGUD: Tensor, block: slice) -> Tensor:
-    """A block's rows of all heads of a group, one after the other."""
+    """Return a block's rows of all heads of a group, one after the other."""
     return x_BGUD[:, :, block].reshape(len(x_BGUD), -1, x_BGUD.shape[-1])
 
 
 def attention(q_BGUD: Tensor, k_BXD: Tensor, v_BXD: Tensor, bias_P1UX: Tensor, heads: int) -> Tensor:
-    """What every query gathers, BGUD; differentiable in queries, keys and values.
+    """Return what every query gathers, BGUD; differentiable in queries, keys and values.
 
     Under each head are the rows of each prompt, one prompt after the other: B = K P R. A bias of one prompt is for all
     rows. It hides from a query all keys after its own token, and maybe more.

@@ -1,11 +1,14 @@
-"""How a step's samples are cut into micro-batches: by prompt, by length, and within a budget of tokens.
+"""How a step's samples are packed into micro-batches: by prompt, by length, and within a budget of tokens.
 
-Promises: every token is in exactly one micro-batch; the same samples give the same cut; sizes are from a small fixed
-set (`rounded`). The cut decides memory and speed, never the result. Knows no tensors.
+Promises: every token is in exactly one micro-batch; the same samples give the same micro-batches; sizes are from a
+small fixed set (`rounded`). They decide memory and speed, never the result. Knows no tensors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,12 @@ class Group:
 
     @property
     def longest(self) -> int:
+        """Tokens of the longest completion."""
         return max(len(item.completion) for item in self.items)
 
 
 def rounded(size: int) -> int:
-    """The next size of a small set: multiples of 8 up to 128, then eight sizes for every doubling.
+    """Return the next size of a small set: multiples of 8 up to 128, then eight sizes for every doubling.
 
     oneDNN compiles and keeps a kernel of half a megabyte for every shape it meets, and self-play would bring new
     shapes for ever.
@@ -45,8 +49,22 @@ def rounded(size: int) -> int:
     return -(-size // step) * step
 
 
-def micro_batches(items: Sequence[Item], budget: int) -> list[list[Group]]:
-    """The samples in micro-batches of at most `budget` padded tokens (or a single sample that is longer alone).
+def pack(items: Iterable[T], cost: Callable[[Sequence[T]], int], budget: int) -> list[list[T]]:
+    """Return the items in their order, in batches that cost at most `budget` (or hold one item that costs more).
+
+    >>> pack([3, 4, 1, 9, 2], sum, 8)
+    [[3, 4, 1], [9], [2]]
+    """
+    batches: list[list[T]] = []
+    for item in items:
+        if not batches or cost([*batches[-1], item]) > budget:
+            batches.append([])
+        batches[-1].append(item)
+    return batches
+
+
+def micro_batches(items: Iterable[Item], budget: int) -> list[list[Group]]:
+    """Return the samples in micro-batches of at most `budget` padded tokens (or of a single one that is longer).
 
     All completions of a prompt are one group, so that the prompt is computed once; in a micro-batch, every prompt has
     room for as many completions as the one with most. Groups of like shape are neighbours.
@@ -54,29 +72,27 @@ def micro_batches(items: Sequence[Item], budget: int) -> list[list[Group]]:
     by_prompt: dict[tuple[int, ...], list[Item]] = {}
     for item in items:
         by_prompt.setdefault(item.prompt, []).append(item)
-    groups = [part for prompt, tries in by_prompt.items() for part in _parts(prompt, tries, budget)]
+    groups = [group for prompt, rollouts in by_prompt.items() for group in _groups(prompt, rollouts, budget)]
     groups.sort(key=lambda group: (len(group.items), rounded(group.longest), len(group.prompt)), reverse=True)
-    cut: list[list[Group]] = []
-    for group in groups:
-        if not cut or padded([*cut[-1], group]) > budget:
-            cut.append([])
-        cut[-1].append(group)
-    return cut
+    return pack(groups, padded, budget)
 
 
 def padded(groups: Sequence[Group]) -> int:
-    """Tokens of a micro-batch with its padding."""
+    """Return the tokens of a micro-batch with its padding."""
     prompt = rounded(max(len(group.prompt) for group in groups))
-    tries = max(len(group.items) for group in groups)
-    return len(groups) * (prompt + tries * rounded(max(group.longest for group in groups)))
+    rollouts = max(len(group.items) for group in groups)
+    return len(groups) * (prompt + rollouts * rounded(max(group.longest for group in groups)))
 
 
-def _parts(prompt: tuple[int, ...], tries: Sequence[Item], budget: int) -> list[Group]:
-    """The completions of one prompt, longest first, in as few groups as fit the budget."""
-    ordered = sorted(tries, key=lambda item: -len(item.completion))
-    parts: list[Group] = []
-    while ordered:
-        fit = max(1, (budget - rounded(len(prompt))) // rounded(len(ordered[0].completion)))
-        parts.append(Group(prompt, tuple(ordered[:fit])))
-        ordered = ordered[fit:]
-    return parts
+def _groups(prompt: tuple[int, ...], rollouts: Iterable[Item], budget: int) -> list[Group]:
+    """Return the completions of one prompt, longest first, in as few groups as fit the budget."""
+    ordered = sorted(rollouts, key=lambda item: -len(item.completion))
+    parts = pack(ordered, lambda part: padded([Group(prompt, tuple(part))]), budget)
+    return [Group(prompt, tuple(part)) for part in parts]
+
+
+def unshared_micro_batches(items: Iterable[Item], budget: int) -> list[list[Group]]:
+    """Return the samples by length, in micro-batches in which every completion has its prompt to itself."""
+    ordered = sorted(items, key=lambda item: -(len(item.prompt) + len(item.completion)))
+    groups = [Group(item.prompt, (item,)) for item in ordered]
+    return pack(groups, lambda batch: len(batch) * rounded(len(batch[0].prompt) + batch[0].longest), budget)

@@ -1,9 +1,9 @@
 """Decoding with prompts computed once: the fast engine of the sampler, for models that `transformer` computes.
 
-A row is one try of a prompt. Its keys and values are in two places: those of its prompt, held once for all tries, and
-its own. One decoding step scores all tries of a prompt against the prompt in one product, and each row against its own
-in another; one softmax spans both. All rows write their own keys into the same column of the cache, whenever they
-joined: what a row's cache holds before its first column is masked. Finished rows are dropped and others join.
+A row is one rollout of a prompt. Its keys and values lie apart: those of its prompt, held once for all of its rollouts,
+and its own. One decoding step scores all rollouts of a prompt against the prompt in one product, and each row against
+its own in another; one softmax spans both. All rows write their own keys into the same column of the cache, whenever
+they joined: what a row's cache holds before its first column is masked. Finished rows are dropped and others join.
 
 Promises: a row's logits do not depend on the other rows, to rounding. Does not sample, stop or know text.
 
@@ -53,28 +53,28 @@ class Decoder:
 
     @property
     def bytes_per_token(self) -> int:
-        """What one token of a row's cache takes."""
+        """What one token of a row's cache takes, in bytes."""
         return 2 * len(self.w.layers) * self.w.kv_heads * self.w.head_size * self.w.dtype.itemsize
 
-    def admit(self, prompts: Sequence[Sequence[int]], tries: Sequence[int]) -> Tensor:
-        """Computes prompts, and adds `tries[i]` rows after the i-th; the logits of their first tokens, NV."""
+    def admit(self, prompts: Sequence[Sequence[int]], counts: Sequence[int]) -> Tensor:
+        """Compute prompts, add `counts[i]` rows after the i-th, and return the logits of their first tokens, NV."""
         logits, caches = zip(*(self._prefill(chunk) for chunk in self._chunks(prompts)), strict=True)
         longest = max(self._prompt.shape[4], *(cache.shape[4] for cache in caches))
         padded = [F.pad(cache, (0, 0, 0, longest - cache.shape[4])) for cache in (self._prompt, *caches)]
-        counts = torch.tensor(tries, device=self.device)
         first = len(self._lengths_P)
         self._prompt = torch.cat(padded, 3)
         self._lengths_P = torch.cat((self._lengths_P, torch.tensor([len(p) for p in prompts], device=self.device)))
-        places = torch.arange(len(prompts), device=self.device).repeat_interleave(counts)
-        self._prompt_of_N = torch.cat((self._prompt_of_N, places + first))
-        self._start_N = torch.cat((self._start_N, torch.full_like(places, self._used)))
-        empty = self._own.new_zeros(*self._own.shape[:3], len(places), *self._own.shape[4:])
+        counts_P = torch.tensor(counts, device=self.device)
+        prompt_N = torch.arange(len(prompts), device=self.device).repeat_interleave(counts_P)
+        self._prompt_of_N = torch.cat((self._prompt_of_N, prompt_N + first))
+        self._start_N = torch.cat((self._start_N, torch.full_like(prompt_N, self._used)))
+        empty = self._own.new_zeros(*self._own.shape[:3], len(prompt_N), *self._own.shape[4:])
         self._own = torch.cat((self._own, empty), 3)
         self._arrange()
-        return torch.cat(logits)[places]
+        return torch.cat(logits)[prompt_N]
 
     def advance(self, tokens_N: Tensor) -> Tensor:
-        """Appends a token to every row; the logits of the next ones, NV."""
+        """Append a token to every row, and return the logits of the next ones, NV."""
         column = self._used
         if column == self._own.shape[4]:
             self._own = F.pad(self._own, (0, 0, 0, max(COLUMNS, column // 4)))
@@ -95,7 +95,7 @@ class Decoder:
         return self.w.head(forward(self.w, tokens_N, positions_N, attend))
 
     def keep(self, rows_N: Tensor) -> None:
-        """Drops all rows but these (ascending), and what only the others needed."""
+        """Drop all rows but these (ascending), and what only the others needed."""
         self._start_N = self._start_N[rows_N]
         low = int(self._start_N.min()) if len(rows_N) else self._used
         self._own = self._own[:, :, :, :, low : self._used].index_select(3, rows_N)
@@ -109,12 +109,12 @@ class Decoder:
         self._arrange()
 
     def _bias(self, hidden: Tensor) -> Tensor:
-        """0 where something is seen, minus infinity where it is hidden, in the precision of the scores."""
+        """Return 0 where a key is seen, minus infinity where it is hidden, in the precision of the scores."""
         zeros = torch.zeros(hidden.shape, dtype=self.w.dtype, device=self.device)
         return zeros.masked_fill_(hidden, float("-inf"))
 
     def _arrange(self) -> None:
-        """What follows from which rows there are: their cells in the grid of P x R, and what is masked.
+        """Set what follows from which rows there are: their cells in the grid of P x R, and what is masked.
 
         Rows stand in the order of their prompts. Where every prompt has R rows, the grid is the rows themselves.
         """
@@ -138,7 +138,7 @@ class Decoder:
             self._prompt_bias = bias.reshape(-1, 1, longest)
 
     def _gather(self, n: int, q_NHD: Tensor, own_bias_N1W: Tensor) -> Tensor:
-        """What each row's query gathers from its prompt and from its own tokens, NHD."""
+        """Return what each row's query gathers from its prompt and from its own tokens, NHD."""
         w, rows, prompts, longest = self.w, len(q_NHD), len(self._lengths_P), self._prompt.shape[4]
         own_k, own_v = (self._own[n, part].flatten(0, 1) for part in (0, 1))
         prompt_k, prompt_v = (self._prompt[n, part].flatten(0, 1) for part in (0, 1))
@@ -167,7 +167,7 @@ class Decoder:
         return both_KNGD.transpose(0, 1).reshape(rows, w.heads, -1)
 
     def _chunks(self, prompts: Sequence[Sequence[int]]) -> list[list[Sequence[int]]]:
-        """Neighbours together, up to PREFILL_TOKENS padded tokens each."""
+        """Return the prompts in chunks of neighbours, up to PREFILL_TOKENS padded tokens each."""
         chunks: list[list[Sequence[int]]] = []
         longest = 0
         for prompt in prompts:
@@ -179,7 +179,7 @@ class Decoder:
         return chunks
 
     def _prefill(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """Logits after each prompt, PV, and their keys and values as the cache holds them.
+        """Return logits after each prompt, PV, and their keys and values as the cache holds them.
 
         Padded on the right: no token sees what comes after it, so the padding needs no mask.
         """

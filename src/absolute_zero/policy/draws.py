@@ -24,17 +24,17 @@ _GAMMA, _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB13311
 
 
 def signed(bits: int) -> int:
-    """The same 64 bits as torch's int64 holds them."""
+    """Return the same 64 bits as torch's int64 holds them."""
     return bits - (1 << 64) if bits >= 1 << 63 else bits
 
 
 def _shifted(z_N: Tensor, by: int) -> Tensor:
-    """Logical shift to the right: torch's own drags the sign along."""
+    """Return the bits shifted to the right, zeros following: torch's own shift drags the sign along."""
     return (z_N >> by) & ((1 << (64 - by)) - 1)
 
 
 def uniforms(keys_N: Tensor, positions_N: Tensor) -> Tensor:
-    """One number in (0, 1) per row, float64, from the row's 64 bits and the position in its completion.
+    """Return one number in (0, 1) per row, float64, from the row's 64 bits and the position in its completion.
 
     It never rounds to 0 or 1: 48 bits, and half a step in from both ends.
     """
@@ -46,11 +46,11 @@ def uniforms(keys_N: Tensor, positions_N: Tensor) -> Tensor:
 
 
 def _nucleus(mass_NV: Tensor, top_p: float) -> Tensor:
-    """The mass of the fewest most probable tokens that together hold `top_p` of it; 0 elsewhere (Holtzman 2020)."""
+    """Return the mass of the fewest most probable tokens that together hold `top_p`; 0 elsewhere (Holtzman 2020)."""
     sorted_NV, order_NV = torch.sort(mass_NV.double(), dim=-1, descending=True, stable=True)
     before_NV = sorted_NV.cumsum(-1) - sorted_NV
-    kept_NV = before_NV < top_p * sorted_NV.sum(-1, keepdim=True)
-    return mass_NV * torch.zeros_like(kept_NV).scatter(-1, order_NV, kept_NV)
+    nucleus_NV = before_NV < top_p * sorted_NV.sum(-1, keepdim=True)
+    return mass_NV * torch.zeros_like(nucleus_NV).scatter(-1, order_NV, nucleus_NV)
 
 
 def _blocks(mass_NV: Tensor) -> Tensor:
@@ -58,23 +58,23 @@ def _blocks(mass_NV: Tensor) -> Tensor:
     return (F.pad(mass_NV, (0, missing)) if missing else mass_NV).unflatten(-1, (-1, BLOCK))
 
 
-def _first_above(mass_NX: Tensor, mark_N: Tensor) -> tuple[Tensor, Tensor]:
-    """The first entry at which the running sum is above the mark, and how much of the mark is left there.
+def _first_above(mass_NX: Tensor, threshold_N: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first entry at which the running sum is above the threshold, and how much of that is left there.
 
     An entry without mass is never it, since the sum does not rise there.
     """
     sums_NX = mass_NX.cumsum(-1, dtype=torch.float64)
-    at_N1 = torch.searchsorted(sums_NX, mark_N[:, None], right=True).clamp_(max=mass_NX.shape[-1] - 1)
-    before_N1 = F.pad(sums_NX, (1, 0)).gather(-1, at_N1)
-    return at_N1[:, 0], mark_N - before_N1[:, 0]
+    index_N1 = torch.searchsorted(sums_NX, threshold_N[:, None], right=True).clamp_(max=mass_NX.shape[-1] - 1)
+    before_N1 = F.pad(sums_NX, (1, 0)).gather(-1, index_N1)
+    return index_N1[:, 0], threshold_N - before_N1[:, 0]
 
 
 def sample_token(logits_NV: Tensor, uniform_N: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor]:
-    """A token per row, and its log-probability: int64 and float64, both N.
+    """Return a token per row, and its log-probability: int64 and float64, both N.
 
     The log-probability (natural) is that of the model's own distribution at this temperature: before top-p, and for
     temperature 0, which takes the most probable token, at temperature 1. So it is what the learner computes from the
-    same weights. Rows with logits that are not numbers get log-probabilities that are none, and some token.
+    same weights. Rows with logits that are not numbers get log-probabilities that are none, and any token.
     """
     x_NV = logits_NV.float()
     if temperature not in (0.0, 1.0):

@@ -42,7 +42,7 @@ class State:
 
 @contextmanager
 def _readable(path: str | Path) -> Generator[None]:
-    """Turns what transformers and safetensors raise for a missing or broken folder into one line."""
+    """Turn what transformers and safetensors raise for a missing or broken folder into one line."""
     try:
         yield
     except (
@@ -54,7 +54,10 @@ def _readable(path: str | Path) -> Generator[None]:
 
 @contextmanager
 def _quietly() -> Generator[None]:
-    """Our folders are written and read at once, in the middle of somebody's screen; what fails is one line of ours."""
+    """Silence progress bars and the hub's log.
+
+    Our folders are written and read at once, in the middle of somebody's screen; what fails is one line of ours.
+    """
     shown, hub = logging.is_progress_bar_enabled(), getLogger("huggingface_hub")
     level = hub.level
     logging.disable_progress_bar()
@@ -69,7 +72,7 @@ def _quietly() -> Generator[None]:
 
 @contextmanager
 def saving() -> Generator[None]:
-    """Quietly; and a full disk is an OSError here, as everything else that writes says it."""
+    """Write quietly; a full disk is an OSError here, as everything else that writes says it."""
     try:
         with _quietly():
             yield
@@ -89,39 +92,40 @@ def _model(path: str | Path) -> Any:
 
 
 def open_model(path: str | Path) -> tuple[Any, Any]:
-    """Model (in float32) and tokenizer of a folder in Hugging Face's format, or of a name on its hub.
+    """Return model (in float32) and tokenizer of a folder in Hugging Face's format, or of a name on its hub.
 
     Raises UserError. What lies, by its name, in a folder that is here is not looked for on the hub.
     """
-    place = Path(path)
-    extras = place.parent.name and os.path.isdir(place.parent)  # pathlib's own raises where a folder may not be entered
-    local = isinstance(path, Path) or not HUB_NAME.fullmatch(path) or extras
-    if local and not os.path.isdir(place):
+    folder = Path(path)
+    # pathlib's own test raises where a folder may not be entered.
+    local_parent = folder.parent.name and os.path.isdir(folder.parent)
+    local = isinstance(path, Path) or not HUB_NAME.fullmatch(path) or local_parent
+    if local and not os.path.isdir(folder):
         raise UserError(f"cannot open the model {str(path)!r}: there is no such folder, or it may not be entered")
     with _readable(path):
         return _model(path), AutoTokenizer.from_pretrained(path)
 
 
 def open_reference(path: Path) -> Any:
-    """The weights the run began with."""
+    """Return the model with the weights the run began with. Raises UserError if there is none."""
     if not (path / REFERENCE).is_dir():
         raise UserError(f"{str(path)!r} holds no reference model: it was saved with update.kl = 0; go on with that")
     with _readable(path / REFERENCE):
         return _model(path / REFERENCE)
 
 
-def ends(model: Any, tokenizer: Any) -> list[int]:
-    """Every token that ends a text, by what the model and the tokenizer say."""
+def eos_ids(model: Any, tokenizer: Any) -> list[int]:
+    """Return every token id that ends a text, by what the model and the tokenizer say."""
     generation = getattr(model, "generation_config", None)
-    said: list[Any] = []
+    ids: list[Any] = []
     for source in (generation, model.config, tokenizer):
-        says = getattr(source, "eos_token_id", None)
-        said += says if isinstance(says, list) else [says]
-    return sorted({int(end) for end in said if end is not None})
+        listed = getattr(source, "eos_token_id", None)
+        ids += listed if isinstance(listed, list) else [listed]
+    return sorted({int(token) for token in ids if token is not None})
 
 
 def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
-    """Writes all that `open_model` and `open_state` need into an empty folder."""
+    """Write all that `open_model` and `open_state` need into an empty folder. Raises UserError for any other."""
     if not path.is_dir() or any(path.iterdir()):
         raise UserError(f"cannot save into {str(path)!r}: it has to be an empty folder")
     with saving():
@@ -141,7 +145,7 @@ def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
 
 
 def open_state(path: Path, model: nn.Module) -> State:
-    """The learner's state in a folder, for a model of the same parameters."""
+    """Return the learner's state in a folder, for a model of the same parameters. Raises UserError."""
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
     moments: dict[str, dict[str, Tensor]] = {}
     with _readable(path):
@@ -150,14 +154,14 @@ def open_state(path: Path, model: nn.Module) -> State:
             for key in file.keys():  # noqa: SIM118 (it is no mapping)
                 moment, _, name = key.partition("/")
                 moments.setdefault(name, {})[moment] = file.get_tensor(key)
-        for name, found in moments.items():
-            if set(found) != set(MOMENTS) or any(found[m].shape != shapes[name] for m in MOMENTS[:2]):
+        for name, tensors in moments.items():
+            if set(tensors) != set(MOMENTS) or any(tensors[m].shape != shapes[name] for m in MOMENTS[:2]):
                 raise ValueError(f"{STATE} is not of this model: {name}")
     return State(moments, updates)
 
 
 def restore(learner: Learner, state: State) -> None:
-    """Gives a fresh learner its state back."""
+    """Give a fresh learner its state back."""
     device = learner.device
     for name, parameter in learner.model.named_parameters():
         if name in state.moments:

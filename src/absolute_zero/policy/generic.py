@@ -1,10 +1,10 @@
 """Any causal language model of transformers: the sampler's other engine, on the model's own forward and cache.
 
 Promises: what the model's own forward gives for each row by itself, to rounding, for every model that can generate
-from a batch padded on the left. A prompt is computed once, and its cache repeated for its tries. Rows join only when
+from a batch padded on the left. A prompt is computed once, and its cache repeated for its rollouts. Rows join only when
 none are left. Slower than `absolute_zero.policy.decoding`, which knows some families only.
 
-Shapes: N rows, T tokens so far with padding, V vocabulary.
+Shapes: P prompts, N rows, T tokens so far with padding, V vocabulary.
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false, reportPrivateUsage=false
 
@@ -20,7 +20,7 @@ PLAIN_LONGEST = 1024
 
 
 def left_padded(rows: Sequence[Sequence[int]], device: torch.device, longest: int = 0) -> tuple[Tensor, Tensor]:
-    """Token ids, and which of them count (1) or are padding (0): both NT, the ends of the rows in line."""
+    """Return token ids, and which of them count (1) or are padding (0): both NT, the ends of the rows in line."""
     longest = max(longest, *map(len, rows))
     ids_NT = torch.tensor([[*([0] * (longest - len(row))), *row] for row in rows], device=device)
     mask_NT = torch.tensor([[*([0] * (longest - len(row))), *([1] * len(row))] for row in rows], device=device)
@@ -28,7 +28,7 @@ def left_padded(rows: Sequence[Sequence[int]], device: torch.device, longest: in
 
 
 def inputs(model: nn.Module, ids_NT: Tensor, mask_NT: Tensor, logits: int) -> Mapping[str, Any]:
-    """What the model's forward is to be given: rows padded on the left, and logits wanted at the last positions.
+    """Return the arguments of the model's forward: rows padded on the left, and logits wanted at the last positions.
 
     Models that compute positions from the mask take no positions; some compute all logits whatever is asked.
     """
@@ -42,7 +42,7 @@ def inputs(model: nn.Module, ids_NT: Tensor, mask_NT: Tensor, logits: int) -> Ma
 
 
 def fit_attention(model: nn.Module, longest: int) -> None:
-    """Chooses how the model attends on a CPU: by plain products, unless their memory forbids it.
+    """Choose how the model attends on a CPU: by plain products, unless their memory forbids it.
 
     In bfloat16 they are faster there than the fused kernel; their memory grows with the square of the length. What the
     model was loaded with, which may be all it can do, is what it falls back to. Not while the model is at work.
@@ -79,18 +79,19 @@ class Generic:
         self._cache: Any = None
         self._mask_NT = torch.empty(0)
 
-    def admit(self, prompts: Sequence[Sequence[int]], tries: Sequence[int]) -> Tensor:
-        """Computes prompts, and begins `tries[i]` rows after the i-th; the logits of their first tokens, NV."""
+    def admit(self, prompts: Sequence[Sequence[int]], counts: Sequence[int]) -> Tensor:
+        """Compute prompts, begin `counts[i]` rows after the i-th, and return the logits of their first tokens, NV."""
         ids, mask = left_padded(prompts, self.device)
         out: Any = self.model(**inputs(self.model, ids, mask, 1), use_cache=True)
-        rows = torch.arange(len(prompts), device=self.device).repeat_interleave(torch.tensor(tries, device=self.device))
+        counts_P = torch.tensor(counts, device=self.device)
+        rows = torch.arange(len(prompts), device=self.device).repeat_interleave(counts_P)
         self._cache = out[self._cache_name]
         self._cache.batch_select_indices(rows)
         self._mask_NT = mask[rows]
         return out.logits[rows, -1]
 
     def advance(self, tokens_N: Tensor) -> Tensor:
-        """Appends a token to every row; the logits of the next ones, NV."""
+        """Append a token to every row, and return the logits of the next ones, NV."""
         self._mask_NT = torch.cat((self._mask_NT, self._mask_NT.new_ones(len(tokens_N), 1)), 1)
         wanted = inputs(self.model, tokens_N[:, None], self._mask_NT, 1)
         out: Any = self.model(**wanted, **{self._cache_name: self._cache}, use_cache=True)
@@ -98,6 +99,6 @@ class Generic:
         return out.logits[:, -1]
 
     def keep(self, rows_N: Tensor) -> None:
-        """Drops all rows but these."""
+        """Drop all rows but these."""
         self._cache.batch_select_indices(rows_N)
         self._mask_NT = self._mask_NT[rows_N]

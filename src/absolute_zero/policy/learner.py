@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from absolute_zero.config import Update
 from absolute_zero.policy import hardware, shared
-from absolute_zero.policy.batches import Group, Item, micro_batches, rounded
+from absolute_zero.policy.batches import Group, Item, micro_batches, rounded, unshared_micro_batches
 from absolute_zero.policy.generic import fit_attention, inputs, left_padded
 from absolute_zero.policy.loss import logprobs_and_entropy, per_token_loss
 from absolute_zero.policy.transformer import Weights, supported
@@ -65,22 +65,22 @@ class Learner:
         model.eval()
 
     def update(self, items: Sequence[Item], threads: int = 1) -> dict[str, float]:
-        """One step on these samples, of `settings.epochs` updates; what was measured, as numbers.
+        """Take one step on these samples, of `settings.epochs` updates, and return the metrics by name.
 
-        Items without weight or tokens are left out; without any item nothing changes, and nothing was measured. Those
+        Items without weight or tokens are left out; without any item nothing changes, and there are no metrics. Those
         of advantage 0 have no gradient unless there is an entropy bonus or a KL term: they count, but are not computed.
-        `threads` is the setting `model.threads`; lanes change no bit, threads of OpenMP may. Raises AbsoluteZeroError,
-        before the weights change, if the gradient is not finite.
+        `threads` is the setting `model.threads`; workers change no bit, threads of OpenMP may. Raises
+        AbsoluteZeroError, before the weights change, if the gradient is not finite.
         """
         items = [item for item in items if item.weight > 0 and item.completion]
-        taught = items
+        computed = items
         if not (self.settings.entropy or self.settings.kl):
-            taught = [item for item in items if item.advantage]
-        if not taught:
+            computed = [item for item in items if item.advantage]
+        if not computed:
             self.updates += 1
             return {}
-        batches = self._batches(taught)
-        longest = max(len(item.prompt) + len(item.completion) for item in taught)
+        batches = self._batches(computed)
+        longest = max(len(item.prompt) + len(item.completion) for item in computed)
         for model in (self.model, *([self.reference] if self.reference is not None else [])):
             fit_attention(model, longest)
         total = math.fsum(item.weight * len(item.completion) for item in items)
@@ -88,14 +88,14 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         old: list[Tensor | None] = [None] * len(batches)
-        measured: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         for _ in range(self.settings.epochs):
-            measured = self._epoch(batches, old, total, threads)
+            metrics = self._epoch(batches, old, total, threads)
         self.updates += 1
-        return {**measured, "learning_rate": rate, "samples": float(len(items))}
+        return {**metrics, "lr": rate, "update/samples": float(len(items))}
 
     def _rate(self) -> float:
-        """The learning rate of the next step. After the last step of the run it is 0, if it falls at all."""
+        """Return the learning rate of the next step. After the last step of the run it is 0, if it falls at all."""
         rises = (self.updates + 1) / max(1, self.settings.warmup_steps)
         span = min(self.settings.decay_steps, self.steps)
         falls = (self.steps - self.updates) / span if span else 1.0
@@ -104,17 +104,19 @@ class Learner:
     def _epoch(
         self, batches: Sequence[Sequence[Group]], old: list[Tensor | None], total: float, threads: int
     ) -> dict[str, float]:
-        """One update. Fills in `old`, the log-probabilities before the first one, where there are none yet."""
+        """Make one update. Fill in `old`, the log-probabilities before the first one, where there are none yet."""
         # transformers says nothing about threads: some models keep what they compute in themselves.
-        lanes = hardware.lanes(threads, len(batches) if self._ours else 1, self.device)
+        workers = hardware.workers(threads, len(batches) if self._ours else 1, self.device)
         self.optimizer.zero_grad(set_to_none=True)
-        jobs = [partial(self._micro, batch, old[place], total, lanes > 1) for place, batch in enumerate(batches)]
+        jobs = [
+            partial(self._micro_batch, batch, old[index], total, workers > 1) for index, batch in enumerate(batches)
+        ]
         tally = Tally()
         # Only transformers' checkpoints look at the mode, since there is no dropout; and then they refuse to sample.
         self.model.train(self.settings.checkpoint_activations)
-        for place, (logprob_M, loss, watched, grads) in enumerate(hardware.run(jobs, lanes)):
-            old[place] = logprob_M
-            tally.add(loss, watched)
+        for index, (logprob_M, loss, metrics, grads) in enumerate(hardware.run(jobs, workers)):
+            old[index] = logprob_M
+            tally.add(loss, metrics)
             for parameter, grad in zip(self.model.parameters(), grads, strict=False):
                 if grad is not None:
                     parameter.grad = grad if parameter.grad is None else parameter.grad.add_(grad)
@@ -130,17 +132,17 @@ class Learner:
         return {**tally.read(), "grad_norm": norm}
 
     def _batches(self, items: Sequence[Item]) -> list[list[Group]]:
-        """Micro-batches for our own forward, then those for transformers', where each completion stands alone."""
+        """Return micro-batches for our own forward, then those for transformers', where completions stand alone."""
         here = [self._ours and len(item.prompt) + len(item.completion) <= shared.LONGEST for item in items]
         ours = [item for item, ok in zip(items, here, strict=True) if ok]
         rest = [item for item, ok in zip(items, here, strict=True) if not ok]
         budget = self.settings.tokens_per_batch
-        return micro_batches(ours, budget) + alone(rest, budget)
+        return micro_batches(ours, budget) + unshared_micro_batches(rest, budget)
 
-    def _micro(
+    def _micro_batch(
         self, batch: Sequence[Group], old_M: Tensor | None, total: float, apart: bool
     ) -> tuple[Tensor, Tensor, dict[str, Tensor], Sequence[Tensor | None]]:
-        """One micro-batch: its old log-probabilities, its part of the loss, what was watched, and its gradients.
+        """Compute a micro-batch: its old log-probabilities, part of the loss, metrics of each token, and gradients.
 
         The gradients are added to the parameters' own, unless they are wanted `apart`: then several can be computed
         at the same time, and added in order.
@@ -160,7 +162,7 @@ class Learner:
         if self.reference is not None:
             with torch.no_grad():
                 reference_M, _ = self._logprobs_and_entropy(self.reference, batch)
-        term_M, watched = per_token_loss(
+        term_M, metrics = per_token_loss(
             logprob_M, entropy_M, old_M, sampler_M, advantage_M, self.settings, reference_M
         )
         loss = (weight_M * term_M).sum() / total
@@ -169,10 +171,10 @@ class Learner:
             grads = torch.autograd.grad(loss, list(self.model.parameters()), allow_unused=True)
         else:
             loss.backward()
-        return old_M, loss.detach(), watched, grads
+        return old_M, loss.detach(), metrics, grads
 
     def _logprobs_and_entropy(self, model: nn.Module, batch: Sequence[Group]) -> tuple[Tensor, Tensor]:
-        """Log-probability and entropy at every token of the micro-batch, M each."""
+        """Return log-probability and entropy at every token of the micro-batch, M each."""
         items = [item for group in batch for item in group.items]
         target = [token for item in items for token in item.completion]
         if self._ours and max(len(item.prompt) + len(item.completion) for item in items) <= shared.LONGEST:
@@ -180,28 +182,15 @@ class Learner:
         else:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
                 logits_MV = alone_logits(model, items)
-        # Rows of padding in the logits go through with some target, and are cut off: a cut before would copy.
+        # Rows of padding in the logits go through with a target of 0 and are dropped later: doing it here would copy.
         padding = [0] * (len(logits_MV) - len(target))
         target_M = torch.tensor(target + padding, device=self.device)
         logprob_M, entropy_M = logprobs_and_entropy(logits_MV, target_M, self.temperature)
         return logprob_M[: len(target)], entropy_M[: len(target)]
 
 
-def alone(items: Sequence[Item], budget: int) -> list[list[Group]]:
-    """Micro-batches in which every completion has its prompt to itself, by length."""
-    ordered = sorted(items, key=lambda item: -(len(item.prompt) + len(item.completion)))
-    cut: list[list[Group]] = []
-    fit = 0
-    for item in ordered:
-        if not cut or len(cut[-1]) == fit:
-            fit = max(1, budget // rounded(len(item.prompt) + len(item.completion)))
-            cut.append([])
-        cut[-1].append(Group(item.prompt, (item,)))
-    return cut
-
-
 def alone_logits(model: nn.Module, items: Sequence[Item]) -> Tensor:
-    """Logits before every token of every completion, MV, by the model's own forward on whole sequences."""
+    """Return logits before every token of every completion, MV, by the model's own forward on whole sequences."""
     rows = [[*item.prompt, *item.completion] for item in items]
     device = next(model.parameters()).device
     ids_BT, mask_BT = left_padded(rows, device, rounded(max(map(len, rows))))
@@ -212,29 +201,35 @@ def alone_logits(model: nn.Module, items: Sequence[Item]) -> Tensor:
     return logits[wanted]
 
 
+MEANS = {"ratio": "ratio/mean", "mismatch": "mismatch/mean", "clipped": "clip_fraction"}
+"""Names of the means over tokens, where they are not those of `per_token_loss`."""
+
+
 class Tally:
     """Means and extremes over the tokens of a step, gathered by micro-batch."""
 
     def __init__(self) -> None:
         self.loss, self.tokens = 0.0, 0
         self.sums: dict[str, float] = {}
-        self.most: dict[str, float] = {}
+        self.largest: dict[str, float] = {}
 
-    def add(self, loss: Tensor, watched: dict[str, Tensor]) -> None:
+    def add(self, loss: Tensor, metrics: dict[str, Tensor]) -> None:
+        """Take in a micro-batch: its part of the loss, and the metrics of its tokens."""
         self.loss += float(loss)
-        self.tokens += len(watched["ratio"])
-        for name, value in watched.items():
+        self.tokens += len(metrics["ratio"])
+        for name, value in metrics.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value.double().sum())
-            self.most[name] = max(self.most.get(name, -math.inf), float(value.max()))
+            self.largest[name] = max(self.largest.get(name, -math.inf), float(value.max()))
 
     def read(self) -> dict[str, float]:
-        means = {name: value / self.tokens for name, value in self.sums.items()}
-        extremes = {f"{name}_max": self.most[name] for name in ("ratio", "mismatch")}
-        return {"loss": self.loss, "tokens": float(self.tokens), **means, **extremes}
+        """Return the metrics of the step by name."""
+        means = {MEANS.get(name, name): value / self.tokens for name, value in self.sums.items()}
+        largest = {f"{name}/max": self.largest[name] for name in ("ratio", "mismatch")}
+        return {"loss": self.loss, "update/tokens": float(self.tokens), **means, **largest}
 
 
 def _no_dropout(model: nn.Module) -> None:
-    """A sampled token's probability is of the whole model: what is drawn at random inside has no place here."""
+    """Turn dropout off: a sampled token's probability is of the whole model, nothing in it drawn at random."""
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0

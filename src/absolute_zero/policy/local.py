@@ -27,10 +27,10 @@ from absolute_zero.policy.generic import Generic, fit_attention
 from absolute_zero.policy.learner import Learner
 from absolute_zero.policy.tokens import Tokens
 from absolute_zero.policy.transformer import Weights, supported
-from absolute_zero.types import Completion, Sample, Sampling, UserError
+from absolute_zero.types import Completion, Prompt, Sample, Sampling, UserError
 
-PIECE = 128
-"""Rows that are sampled together at the least: with fewer, a second lane gains little."""
+ROWS_PER_WORKER = 128
+"""Rows that are sampled together at the least: with fewer, a second worker gains little."""
 
 
 class LocalPolicy:
@@ -48,12 +48,12 @@ class LocalPolicy:
 
     @classmethod
     def open(cls, path: str | Path, cfg: Config) -> "LocalPolicy":
-        """A policy from a folder in Hugging Face's format, or a name on its hub. Raises UserError if there is none."""
+        """Open a policy from a folder in Hugging Face's format, or a name on its hub. Raises UserError."""
         return cls(*folders.open_model(path), cfg)
 
     def _adopt(self, model: Any, tokenizer: Any, reference: Any = None) -> None:
         self.model: Any = model.float().to(self.device)
-        self.tokens = Tokens(tokenizer, folders.ends(model, tokenizer))
+        self.tokens = Tokens(tokenizer, folders.eos_ids(model, tokenizer))
         if self.cfg.update.kl > 0:
             reference = copy.deepcopy(self.model) if reference is None else reference.float().to(self.device)
             reference.requires_grad_(False).eval()
@@ -67,53 +67,56 @@ class LocalPolicy:
         return getattr(self.model.config, "max_position_embeddings", None) or 1 << 30
 
     def sample(
-        self, prompts: Sequence[str], tries: int, sampling: Sampling, keys: Sequence[Key]
+        self, prompts: Sequence[Prompt], n: int, sampling: Sampling, keys: Sequence[Key]
     ) -> list[list[Completion]]:
-        """`tries` completions of each prompt: [prompt][try]. Try t of prompt i draws from `chances[i].at(t)`.
+        """Return `n` completions of each prompt: [prompt][rollout]. Rollout t of prompt i draws from `keys[i].at(t)`.
 
         Log-probabilities are of the model's distribution at `sampling.temperature` before top-p, and at temperature 1
         for greedy sampling (`absolute_zero.policy.draws`). A prompt of more than `cfg.sampling.max_prompt_tokens`
         tokens, or that leaves no room in the model's context, gives completions without tokens. Raises UserError if
-        the GPU's memory is too small, and AbsoluteZeroError if the model's logits are no numbers.
+        the GPU's memory is too small or the tokenizer takes no chat, and AbsoluteZeroError if the model's logits are
+        no numbers.
         """
-        bits = [[key.at(number).bits for number in range(tries)] for _, key in zip(prompts, keys, strict=True)]
+        bits = [[key.at(attempt).bits for attempt in range(n)] for _, key in zip(prompts, keys, strict=True)]
         ids = self.tokens.encode(prompts)
         limit = min(self.cfg.sampling.max_prompt_tokens, self.context - 1)
-        found = [[Completion("", (), (), truncated=True) for _ in row] for row in bits]
-        # Dealt out by length, so that pieces are alike.
-        fit = sorted((place for place in range(len(ids)) if len(ids[place]) <= limit), key=lambda at: -len(ids[at]))
-        most = max(1, min(len(fit), len(fit) * tries // PIECE)) if supported(self.model) else 1
-        pieces = hardware.lanes(self.cfg.model.threads, most, self.device)
-        places = [fit[first::pieces] for first in range(pieces) if fit and tries]
-        with self._memory("fewer tries, or shorter completions (sampling.max_tokens)"), torch.inference_mode():
-            engine = self._engines(max((len(ids[place]) for place in fit), default=0))
+        completions = [[Completion("", (), (), truncated=True) for _ in row] for row in bits]
+        # Shared out by length, so that the shares are alike.
+        fit = sorted((index for index in range(len(ids)) if len(ids[index]) <= limit), key=lambda i: -len(ids[i]))
+        most = max(1, min(len(fit), len(fit) * n // ROWS_PER_WORKER)) if supported(self.model) else 1
+        workers = hardware.workers(self.cfg.model.threads, most, self.device)
+        shares = [fit[first::workers] for first in range(workers) if fit and n]
+        remedy = "fewer rollouts (solve.n_difficulty, solve.n_practice), or shorter completions (sampling.max_tokens)"
+        with self._memory(remedy), torch.inference_mode():
+            engine = self._engines(max((len(ids[index]) for index in fit), default=0))
             jobs = [
                 partial(
                     sampler.sample,
                     engine,
                     self.tokens,
-                    [ids[place] for place in piece],
-                    [bits[place] for place in piece],
+                    [ids[index] for index in share],
+                    [bits[index] for index in share],
                     sampling,
                     self.context,
-                    hardware.cache_bytes(self.device) // pieces,
+                    hardware.cache_bytes(self.device) // workers,
                 )
-                for piece in places
+                for share in shares
             ]
-            for piece, completions in zip(places, hardware.run(jobs, pieces), strict=True):
-                for place, row in zip(piece, completions, strict=True):
-                    found[place] = row
-        return found
+            for share, rows in zip(shares, hardware.run(jobs, workers), strict=True):
+                for index, row in zip(share, rows, strict=True):
+                    completions[index] = row
+        return completions
 
     def update(self, samples: Sequence[Sample]) -> Mapping[str, float]:
-        """One step of the optimiser (`absolute_zero.policy.learner`), on the samples with weight and tokens.
+        """Take one step of the optimiser (`absolute_zero.policy.learner`), on the samples with weight and tokens.
 
         They are taken to be drawn at `cfg.sampling.temperature`, of whose distribution all probabilities here are.
-        Measured: `samples` that count, and `learning_rate`; over the tokens of those that have a gradient (without
-        entropy bonus and KL term, advantages of 0 have none) `loss`, `entropy` (nats), `ratio` and `ratio_max`
-        (probability now to before the step), `clipped` (share without gradient), `mismatch` and `mismatch_max`
-        (learner's probability to sampler's), `kl` (if there is a reference), `tokens`; and `grad_norm` before clipping.
-        Nothing to learn from changes nothing, and gives nothing. Raises UserError if the GPU's memory is too small.
+        Returns `update/samples` that count, `lr` and `grad_norm` before clipping; and over the tokens of those that
+        have a gradient (without entropy bonus and KL term, advantages of 0 have none) `loss`, `entropy` (nats),
+        `ratio/mean` and `ratio/max` (probability now to before the step), `clip_fraction` (share without gradient),
+        `mismatch/mean` and `mismatch/max` (learner's probability to sampler's), `kl` (if there is a reference) and
+        `update/tokens`. Nothing to learn from changes nothing, and gives nothing. Raises UserError if the GPU's memory
+        is too small or the tokenizer takes no chat.
         """
         prompts = {sample.prompt: () for sample in samples}
         ids = dict(zip(prompts, map(tuple, self.tokens.encode(list(prompts))), strict=True))
@@ -128,11 +131,11 @@ class LocalPolicy:
             return self.learner.update(items, self.cfg.model.threads)
 
     def save(self, folder: Path) -> None:
-        """Writes model, tokenizer and optimiser into an empty folder, which transformers can open too."""
+        """Write model, tokenizer and optimiser into an empty folder, which transformers can open too."""
         folders.save(folder, self.model, self.tokens.tokenizer, self.learner)
 
     def load(self, folder: Path) -> None:
-        """Becomes what was saved there. Raises UserError, and stays what it was, if that cannot be."""
+        """Become what was saved there. Raises UserError, and stays what it was, if that cannot be."""
         model, tokenizer = folders.open_model(folder)
         reference = folders.open_reference(folder) if self.cfg.update.kl > 0 else None
         state = folders.open_state(folder, model)
@@ -141,20 +144,20 @@ class LocalPolicy:
         folders.restore(self.learner, state)
 
     def _engines(self, longest: int) -> sampler.Engines:
-        """A maker of engines, on the weights as they are now, for prompts of up to so many tokens."""
+        """Return what makes engines on the weights as they are now, for prompts of up to `longest` tokens."""
         if supported(self.model):
             return partial(Decoder, Weights.of(self.model, self.dtype))
         if self.dtype == torch.float32:
             fit_attention(self.model, longest)
             return partial(Generic, self.model)
-        # A copy in the other precision: autocast would convert all weights again for every token.
-        double = self._copy
-        if double is None:
-            double = self._copy = copy.deepcopy(self.model).to(self.dtype).requires_grad_(False).eval()
-        for mine, now in zip(double.parameters(), self.model.parameters(), strict=True):
-            mine.copy_(now)
-        fit_attention(double, longest)
-        return partial(Generic, double)
+        # A copy in low precision: autocast would convert all weights again for every token.
+        low_precision_copy = self._copy
+        if low_precision_copy is None:
+            low_precision_copy = self._copy = copy.deepcopy(self.model).to(self.dtype).requires_grad_(False).eval()
+        for parameter, now in zip(low_precision_copy.parameters(), self.model.parameters(), strict=True):
+            parameter.copy_(now)
+        fit_attention(low_precision_copy, longest)
+        return partial(Generic, low_precision_copy)
 
     @contextmanager
     def _memory(self, remedy: str) -> Generator[None]:

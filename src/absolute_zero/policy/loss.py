@@ -1,4 +1,4 @@
-"""What a sampled token costs: the clipped surrogate, entropy bonus and KL (docs of the algorithm, section 3).
+"""What a sampled token costs: the clipped surrogate, entropy bonus and KL (paper section 3.3).
 
 For a token with learner log-probability l, advantage A, and weight w, both of its sample:
 
@@ -40,7 +40,7 @@ def _scaled(logits_NV: Tensor, temperature: float) -> Tensor:
     return logits_NV.float() if temperature == 1.0 else logits_NV.float() / temperature
 
 
-class _Scores(torch.autograd.Function):
+class _LogprobsAndEntropy(torch.autograd.Function):
     """Log-probability of the targets and entropy, from logits of any precision.
 
     By hand, because automatic differentiation keeps half a dozen float32 copies of the logits, the largest tensor of a
@@ -79,11 +79,11 @@ class _Scores(torch.autograd.Function):
 
 
 def logprobs_and_entropy(logits_NV: Tensor, target_N: Tensor, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Log-probability of each target, and entropy of its distribution, at a temperature: float32, both N, in nats.
+    """Return log-probability of each target, and entropy of its distribution, at a temperature.
 
-    Differentiable in the logits.
+    Both N, float32, in nats. Differentiable in the logits.
     """
-    return _Scores.apply(logits_NV, target_N, temperature)  # type: ignore[return-value]
+    return _LogprobsAndEntropy.apply(logits_NV, target_N, temperature)  # type: ignore[return-value]
 
 
 def per_token_loss(
@@ -95,9 +95,9 @@ def per_token_loss(
     settings: Update,
     reference_N: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The term t of each token, differentiable in `logprob_N` and `entropy_N`, and what is worth watching of each.
+    """Return the term t of each token, differentiable in `logprob_N` and `entropy_N`, and the metrics of each token.
 
-    Watched, detached: `ratio`, `clipped` (1 where the clipping takes the gradient away), `mismatch` (before its cap),
+    Metrics, detached: `ratio`, `clipped` (1 where the clipping takes the gradient away), `mismatch` (before its cap),
     `entropy`, `kl` (with a reference).
     """
     ratio_N = (logprob_N - old_N).exp()
@@ -106,10 +106,10 @@ def per_token_loss(
     mismatch_N = (old_N - sampler_N).exp()
     term_N = -mismatch_N.clamp(max=settings.mismatch_cap) * surrogate_N - settings.entropy * entropy_N
     clipped_N = (bounded_N * advantage_N < ratio_N * advantage_N).float()
-    watched = {"ratio": ratio_N, "clipped": clipped_N, "mismatch": mismatch_N, "entropy": entropy_N}
+    metrics = {"ratio": ratio_N, "clipped": clipped_N, "mismatch": mismatch_N, "entropy": entropy_N}
     if reference_N is not None:
         above_N = reference_N - logprob_N
         kl_N = above_N.exp() - 1 - above_N
         term_N = term_N + settings.kl * kl_N
-        watched["kl"] = kl_N
-    return term_N, {name: value.detach() for name, value in watched.items()}
+        metrics["kl"] = kl_N
+    return term_N, {name: value.detach() for name, value in metrics.items()}

@@ -1,8 +1,9 @@
-"""Between text and tokens: prompts in, completions out, and where a completion has to stop.
+"""Between prompts and tokens: prompts in, completions out, and where a completion has to stop.
 
-Promises: a prompt gets what the tokenizer puts in front of a text (a BOS token) exactly once, and nothing after it;
-a completion's text shows special tokens such as tags, but not the end-of-text token; a stop string is found however
-it lies across tokens. Does not know chat templates: a prompt is the whole text.
+Promises: a text prompt gets what the tokenizer puts in front of a text (a BOS token) exactly once, and nothing after
+it; a chat prompt is what the tokenizer's chat template makes of its messages, up to where the answer begins; a
+completion's text shows special tokens such as tags, but not the end-of-text token; a stop string is noticed however it
+lies across tokens.
 """
 # pyright: reportUnknownMemberType=false
 
@@ -11,15 +12,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from absolute_zero.types import Prompt, UserError
+
 UNFINISHED = "\ufffd"
 """What a tokenizer shows for the first bytes of a character whose other bytes are missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stops:
-    """When a completion ends: at one of `ends`, or where one of `strings` is complete."""
+    """When a completion ends: at one of `eos_ids`, or where one of `strings` is complete."""
 
-    ends: frozenset[int]
+    eos_ids: frozenset[int]
     strings: tuple[str, ...]
     completing: frozenset[int]
     """Tokens with which a stop string can become complete; after any other one nobody needs to look at the text."""
@@ -28,47 +31,64 @@ class Stops:
 
 
 class Tokens:
-    """A tokenizer as a policy needs it. `ends` are the token ids that end a text."""
+    """A tokenizer as a policy needs it. `eos_ids` are the token ids that end a text."""
 
-    def __init__(self, tokenizer: Any, ends: Sequence[int]) -> None:
+    def __init__(self, tokenizer: Any, eos_ids: Sequence[int]) -> None:
         self.tokenizer = tokenizer
-        self.ends = frozenset(ends)
-        self._front = self._in_front()
-        self._start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else min(self.ends, default=0)
+        self.eos_ids = frozenset(eos_ids)
+        self._prefix = self._prefix_ids()
+        self._start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else min(self.eos_ids, default=0)
         self._pieces: list[str] = []
         self.stops = lru_cache(maxsize=8)(self._stops)
 
-    def _in_front(self) -> list[int]:
-        """What the tokenizer puts in front of a text. What it would put after it has no place before a completion."""
+    def _prefix_ids(self) -> list[int]:
+        """Return what the tokenizer puts in front of a text. What it puts after it does not belong before an answer."""
         bare: list[int] = self.tokenizer("a", add_special_tokens=False)["input_ids"]
         dressed: list[int] = self.tokenizer("a")["input_ids"]
-        for at in range(len(dressed) - len(bare) + 1):
-            if dressed[at : at + len(bare)] == bare:
-                return dressed[:at]
+        for first in range(len(dressed) - len(bare) + 1):
+            if dressed[first : first + len(bare)] == bare:
+                return dressed[:first]
         return []
 
-    def encode(self, prompts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each prompt; at least one, so that there is something to write after."""
+    def encode(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        """Return the token ids of each prompt; at least one, so that there is something to write after.
+
+        Raises UserError for a chat prompt if the tokenizer has no chat template, or one that does not take it.
+        """
         if not prompts:
             return []
-        front = self._front
+        texts = [self._chat(prompt) if prompt.messages else prompt.text for prompt in prompts]
         # Not verbose: a prompt that is too long for the model is the caller's to judge, not to be warned of.
-        bare: list[list[int]] = self.tokenizer(list(prompts), add_special_tokens=False, verbose=False)["input_ids"]
-        whole = [ids if ids[: len(front)] == front else front + ids for ids in bare]
+        bare: list[list[int]] = self.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+        # A chat template writes its own special tokens, with or without a BOS token, as the model was trained.
+        whole = [ids if prompt.messages else self._prefixed(ids) for prompt, ids in zip(prompts, bare, strict=True)]
         return [ids or [self._start] for ids in whole]
 
+    def _prefixed(self, ids: list[int]) -> list[int]:
+        return ids if ids[: len(self._prefix)] == self._prefix else self._prefix + ids
+
+    def _chat(self, prompt: Prompt) -> str:
+        if not self.tokenizer.chat_template:
+            raise UserError("the tokenizer has no chat template: use text templates, or a tokenizer with one")
+        messages = [message._asdict() for message in prompt.messages]
+        try:
+            return self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        except Exception as error:  # a template is a program: it may refuse a role in its own way
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise UserError(f"the tokenizer's chat template refuses a prompt ({reason}): use text templates") from error
+
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of some tokens as it stands, special tokens and spaces included."""
+        """Return the text of tokens as it stands, special tokens and spaces included."""
         return self.tokenizer.decode(list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
     def text(self, tokens: Sequence[int], stops: Stops) -> str:
-        """A completion's text: without an end-of-text token, and cut after the first stop string."""
-        text = self.decode(tokens[:-1] if tokens and tokens[-1] in stops.ends else tokens)
-        found = [at + len(stop) for stop in stops.strings if (at := text.find(stop)) >= 0]
-        return text[: min(found, default=len(text))]
+        """Return a completion's text: without an end-of-text token, and up to the end of its first stop string."""
+        text = self.decode(tokens[:-1] if tokens and tokens[-1] in stops.eos_ids else tokens)
+        ends = [first + len(stop) for stop in stops.strings if (first := text.find(stop)) >= 0]
+        return text[: min(ends, default=len(text))]
 
     def stopped(self, tokens: Sequence[int], stops: Stops) -> bool:
-        """Whether a stop string is complete in tokens whose last one is in `stops.completing`."""
+        """Return whether a stop string is complete in tokens whose last one is in `stops.completing`."""
         tail = self.decode(tokens[-stops.window :])
         return any(stop in tail for stop in stops.strings)
 
@@ -86,4 +106,4 @@ class Tokens:
         completing = frozenset(token for token, piece in enumerate(self._pieces) if every or not last.isdisjoint(piece))
         # Every token gives at least a byte; a few more, for tokens that show nothing.
         window = max((len(stop.encode()) for stop in strings), default=0) + 8
-        return Stops(self.ends, strings, completing if strings else frozenset(), window)
+        return Stops(self.eos_ids, strings, completing if strings else frozenset(), window)

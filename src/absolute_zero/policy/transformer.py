@@ -2,7 +2,7 @@
 
 Why not the model's own: it computes rows of equal length, one whole sequence each. Here tokens come in any order and
 `attend` alone knows which of them see which, so that the sampler and the learner compute a prompt once for all of its
-tries. Both run this same code: their log-probabilities differ by rounding of other shapes only.
+rollouts. Both run this same code: their log-probabilities differ by rounding of other shapes only.
 
 Promises: the numbers of the model's own forward, to rounding, with matrix products in `dtype` and everything else in
 float32 (what autocast does); gradients reach the model's parameters. Does not apply dropout, and takes only what
@@ -31,7 +31,7 @@ Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 
 
 def supported(model: nn.Module) -> bool:
-    """Whether `forward` computes this model: a plain one of FAMILIES, without sliding windows or wrapped layers."""
+    """Return whether `forward` computes this model: one of FAMILIES without sliding windows or wrapped layers."""
     if type(model).__name__ not in FAMILIES:
         return False
     config: Any = model.config
@@ -129,14 +129,14 @@ class Weights:
 
     @classmethod
     def of(cls, model: nn.Module, dtype: torch.dtype) -> "Weights":
-        """The weights of a supported model, with matrices in `dtype`; differentiable where gradients are on."""
+        """Return the weights of a supported model, with matrices in `dtype`; differentiable where gradients are on."""
         whole: Any = model
         config, body = whole.config, whole.model
 
         size: int = body.layers[0].self_attn.head_dim
 
         def planes(rows: Tensor) -> Tensor:
-            """Rows of heads, from halves of a head to pairs."""
+            """Return the rows of heads reordered, from halves of a head to pairs."""
             return rows.view(-1, 2, size // 2, *rows.shape[1:]).transpose(1, 2).reshape(rows.shape)
 
         def affine(part: Any) -> Affine:
@@ -184,7 +184,7 @@ class Weights:
 
 
 def _turns(w: Weights, positions_N: Tensor) -> Tensor:
-    """The rotation of every plane at every position, as complex numbers: N, 1 (for heads), D / 2.
+    """Return the rotation of every plane at every position, as complex numbers: N, 1 (for heads), D / 2.
 
     Queries and keys are both scaled by D ** -1/4 with it, which is the scaling of their products by D ** -1/2.
     """
@@ -194,7 +194,7 @@ def _turns(w: Weights, positions_N: Tensor) -> Tensor:
 
 
 def _rotated(x_NHD: Tensor, turns_N1D: Tensor, dtype: torch.dtype) -> Tensor:
-    """Rotary position embedding, in float32."""
+    """Return the heads with rotary position embedding, computed in float32."""
     planes = torch.view_as_complex(x_NHD.float().unflatten(-1, (-1, 2)))
     return torch.view_as_real(planes * turns_N1D).flatten(-2).to(dtype)
 
@@ -212,7 +212,7 @@ def _block(n: int, layer: Layer, w: Weights, h_NE: Tensor, turns_N1D: Tensor, at
 
 
 def forward(w: Weights, ids_N: Tensor, positions_N: Tensor, attend: Attend, recompute: bool = False) -> Tensor:
-    """Hidden states after the last norm, NE in `w.dtype`; logits are `w.head` of those that are wanted.
+    """Return hidden states after the last norm, NE in `w.dtype`; logits are `w.head` of those that are wanted.
 
     With `recompute`, activations inside a block are not kept for the backward pass but computed again.
     """

@@ -1,8 +1,8 @@
 """Drawings as inline SVG: a panel with axes, and what can stand in it.
 
-Promises: every number that is drawn can be read: axes have units, curves have their names at their ends, and each
-place along the steps has its values as a `<title>`, which browsers show when pointed at. Colours are classes, so that
-light, dark and print decide about them; a text of the run appears in text nodes only. Does not compute statistics.
+Promises: every number that is drawn can be read: axes have units, curves have their names at their ends, and each bin
+of steps has its values as a `<title>`, which browsers show when pointed at. Colours are classes, so that light, dark
+and print decide about them; a text of the run appears in text nodes only. Does not compute statistics.
 """
 
 import math
@@ -34,7 +34,7 @@ class Axis(NamedTuple):
 
 
 def signed(value: float) -> str:
-    """A difference, or a reward, with its sign.
+    """Write a difference, or a reward, with its sign.
 
     >>> signed(0.5), signed(0), signed(-1) == chr(0x2212) + "1"
     ('+0.5', '0', True)
@@ -43,7 +43,7 @@ def signed(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """A share as a reader takes it in, with a blank that breaks no line.
+    """Write a share as a reader takes it in, with a blank that breaks no line.
 
     >>> percent(0.123).split(), percent(0.004).split()
     (['12', '%'], ['0.4', '%'])
@@ -53,7 +53,7 @@ def percent(value: float) -> str:
 
 
 def short(value: float) -> str:
-    """A number with three figures or so.
+    """Write a number with three figures or so.
 
     >>> short(1234567), short(1250), short(12.34), short(-0.5), short(1e-6)
     ('1.2M', '1,250', '12.3', '-0.5', '1e-06')
@@ -71,7 +71,7 @@ def short(value: float) -> str:
 
 
 def hundredths(value: float) -> str:
-    """A tick of a share."""
+    """Write a tick of a share."""
     return f"{100 * value:g} %"
 
 
@@ -80,7 +80,7 @@ REWARD: Final = Axis(-1, 1, (-1, -0.5, 0, 0.5, 1), signed)
 
 
 def nice(high: float, show: Callable[[float], str] = short, low: float = 0.0, parts: int = 4) -> Axis:
-    """An axis with round ticks that holds low and high.
+    """Return an axis with round ticks that holds low and high.
 
     >>> nice(87).ticks
     (0.0, 25.0, 50.0, 75.0, 100.0)
@@ -92,19 +92,19 @@ def nice(high: float, show: Callable[[float], str] = short, low: float = 0.0, pa
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(size * power for size in (1, 2, 2.5, 5, 10) if size * power >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    ticks = tuple(round(at * step, 12) for at in range(first, last + 1))
+    ticks = tuple(round(multiple * step, 12) for multiple in range(first, last + 1))
     return Axis(ticks[0], ticks[-1], ticks, show)
 
 
 def steps_axis(bins: Bins) -> Axis:
-    """Steps, from the first to the last."""
+    """Return the axis of steps, from the first to the last."""
     ticks = [tick for tick in nice(bins.last).ticks if 1 < tick < bins.last and tick == int(tick)]
     ticks = [1, *(tick for tick in ticks if bins.last - tick > bins.last / 8 and tick - 1 > bins.last / 10), bins.last]
     return Axis(0.5, bins.last + 0.5, tuple(dict.fromkeys(ticks)), whole)
 
 
 def whole(value: float) -> str:
-    """A number without a fraction."""
+    """Write a number without a fraction."""
     return f"{value:,.0f}"
 
 
@@ -125,21 +125,21 @@ class Panel:
     """(height, name, class) of the curves that end at the right."""
 
     def at(self, x: float) -> float:
-        """A value's place from the left, in pixels."""
+        """Return how far from the left a value stands, in pixels."""
         return self.left + (x - self.x.low) / (self.x.high - self.x.low) * (self.width - self.left - self.right)
 
     def up(self, y: float) -> float:
-        """A value's place from the top, in pixels; one beyond the axis stands at its end."""
+        """Return how far from the top a value stands, in pixels; a value beyond the axis stands at its end."""
         y = min(max(y, self.y.low), self.y.high)
         return self.height - BOTTOM - (y - self.y.low) / (self.y.high - self.y.low) * (self.height - TOP - BOTTOM)
 
     # --- what can stand in it -------------------------------------------------------------------------------
 
     def line(self, points: Iterable[Point | None], class_: str = "line", name: str = "") -> None:
-        """A curve with gaps where there is None, and its name at its end."""
+        """Draw a curve with gaps where there is None, and its name at its end."""
         last: Point | None = None
         for run in _runs(points):
-            path = "M" + "L".join(self._place(x, y) for x, y in run)
+            path = "M" + "L".join(self._point(x, y) for x, y in run)
             lone = len(run) == 1  # it becomes the dot of its round ends
             self.drawn.append(tag("path", d=path + "h0.01" * lone, class_=class_ + " lone" * lone))
             last = run[-1]
@@ -147,39 +147,39 @@ class Panel:
             self.ends.append((self.up(last[1]), name, class_))
 
     def band(self, points: Iterable[tuple[float, float, float] | None], class_: str = "band") -> None:
-        """What lies between two curves, given as (x, low, high)."""
+        """Fill what lies between two curves, as (x, low, high)."""
         for run in _runs(points):
-            there = "L".join(self._place(x, high) for x, _, high in run)
-            back = "L".join(self._place(x, low) for x, low, _ in reversed(run))
+            there = "L".join(self._point(x, high) for x, _, high in run)
+            back = "L".join(self._point(x, low) for x, low, _ in reversed(run))
             self.drawn.append(tag("path", d=f"M{there}L{back}Z", class_=class_))
 
     def dots(self, points: Iterable[Point], class_: str = "dot") -> None:
-        """Faint points, as one path of round ends."""
-        path = "".join(f"M{self._place(x, y)}h0.01" for x, y in points)
+        """Draw faint points, as a single path of round ends."""
+        path = "".join(f"M{self._point(x, y)}h0.01" for x, y in points)
         if path:
             self.drawn.append(tag("path", d=path, class_=class_))
 
     def text(self, x: float, y: float, text: Part, class_: str = "", anchor: str = "start") -> None:
-        """A text at a place in pixels."""
+        """Write a text at a point in pixels."""
         self.drawn.append(tag("text", text, x=x, y=y, class_=class_ or None, text_anchor=anchor))
 
     def rule(self, x1: float, y1: float, x2: float, y2: float, class_: str) -> None:
-        """A straight line between places in pixels."""
+        """Draw a straight line between points in pixels."""
         self.drawn.append(tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_))
 
     def read_out(self, x: float, wide: float, text: str) -> None:
-        """What is shown when this place along the axis is pointed at."""
+        """Say what is shown when this stretch of the axis is pointed at."""
         left, right = self.at(x - wide / 2), self.at(x + wide / 2)
         high = self.height - BOTTOM - TOP
         self.drawn.append(tag("rect", tag("title", text), x=left, y=TOP, width=right - left, height=high, class_="hit"))
 
-    def _place(self, x: float, y: float) -> str:
+    def _point(self, x: float, y: float) -> str:
         return f"{self.at(x):.1f} {self.up(y):.1f}"
 
     # --- the whole ------------------------------------------------------------------------------------------
 
     def svg(self, label: str) -> Markup:
-        """The drawing; `label` says in words what it is of."""
+        """Return the drawing; `label` says in words what it is of, in our own words only: it is an attribute."""
         view = f"0 0 {self.width} {self.height}"
         parts = (*self._axes(), *self.drawn, *self._names())
         return tag("svg", *parts, viewBox=view, role="img", aria_label=label)
@@ -199,23 +199,23 @@ class Panel:
             yield tag("text", self.unit, x=right, y=bottom + 27, text_anchor="end", class_="tick")
 
     def _names(self) -> Iterable[Markup]:
-        """The names of the curves, moved apart where they would lie on each other."""
+        """Write the names of the curves, moved apart where they would lie on each other."""
         ordered = sorted(self.ends, key=lambda end: round(end[0]))  # of equals, the first drawn is named first
-        places = apart([height for height, _, _ in ordered], TOP + 4, self.height - BOTTOM)
-        for (_, name, class_), place in zip(ordered, places, strict=True):
+        heights = apart([height for height, _, _ in ordered], TOP + 4, self.height - BOTTOM)
+        for (_, name, class_), height in zip(ordered, heights, strict=True):
             x = self.width - self.right + 5
-            yield tag("text", name, x=x, y=place + 3.5, class_=f"name {class_}")
+            yield tag("text", name, x=x, y=height + 3.5, class_=f"name {class_}")
 
 
-def apart(places: Sequence[float], low: float, high: float) -> list[float]:
-    """Sorted places moved as little as it takes to keep them APART and, as far as they fit, between low and high.
+def apart(heights: Sequence[float], low: float, high: float) -> list[float]:
+    """Move sorted heights as little as it takes to keep them APART and, as far as they fit, between low and high.
 
     >>> apart([50, 51], 0, 100)
     [50, 62.5]
     """
     moved: list[float] = []
-    for place in places:
-        moved.append(max(place, moved[-1] + APART if moved else low))
+    for height in heights:
+        moved.append(max(height, moved[-1] + APART if moved else low))
     limit = high
     for index in reversed(range(len(moved))):
         moved[index] = min(moved[index], limit)
@@ -224,7 +224,7 @@ def apart(places: Sequence[float], low: float, high: float) -> list[float]:
 
 
 def _runs(points: Iterable[T | None]) -> Iterable[list[T]]:
-    """The stretches between gaps."""
+    """Yield the stretches between gaps."""
     run: list[T] = []
     for point in points:
         if point is not None:
@@ -254,9 +254,9 @@ class Curve(NamedTuple):
 def over_steps(
     bins: Bins, y: Axis, curves: Sequence[Curve], label: str, show: Callable[[float], str], named: bool = True
 ) -> Markup:
-    """Curves over the steps of a run, with what they say at every place."""
+    """Draw curves over the steps of a run, with what they say in every bin."""
     panel = Panel(steps_axis(bins), y, "step", right=RIGHT if named else 14)
-    centres = [bins.centre(place) for place in range(bins.count)]
+    centres = [bins.centre(index) for index in range(bins.count)]
     for curve in curves:
         extra = curve.class_.removeprefix("line")
         if curve.raw:
@@ -269,38 +269,38 @@ def over_steps(
         points = [it and (x, it.value) for x, it in zip(centres, curve.values, strict=True)]
         points = [it for it in points if it is not None or not curve.joined]
         panel.line(points, curve.class_, curve.name if named else "")
-    for place, x in enumerate(centres):
-        said = [_said(curve, place, show) for curve in curves]
-        if any(said):
-            panel.read_out(x, bins.width, "\n".join((at_steps(bins, place), *filter(None, said))))
+    for index, x in enumerate(centres):
+        lines = [_value_line(curve, index, show) for curve in curves]
+        if any(lines):
+            panel.read_out(x, bins.width, "\n".join((at_steps(bins, index), *filter(None, lines))))
     return panel.svg(label)
 
 
-def _said(curve: Curve, place: int, show: Callable[[float], str]) -> str:
-    found = curve.values[place]
-    if found is None:
+def _value_line(curve: Curve, index: int, show: Callable[[float], str]) -> str:
+    value = curve.values[index]
+    if value is None:
         return ""
-    text = f"{curve.name} {show(found.value)}".strip()
-    if found.low < found.high:
-        text += f" ({show(found.low)} to {show(found.high)})"
-    raw = curve.raw[place] if curve.raw else None
+    text = f"{curve.name} {show(value.value)}".strip()
+    if value.low < value.high:
+        text += f" ({show(value.low)} to {show(value.high)})"
+    raw = curve.raw[index] if curve.raw else None
     return text if raw is None else f"{text}; here alone {show(raw)}"
 
 
-def at_steps(bins: Bins, place: int) -> str:
-    """The steps of a bin in words."""
-    first, last = bins.steps(place)
+def at_steps(bins: Bins, index: int) -> str:
+    """Return the steps of a bin in words."""
+    first, last = bins.steps(index)
     return f"step {first}" if first == last else f"steps {first} to {last}"
 
 
 def figure(title: Part, drawing: Markup, class_: str = "", note: Part = "") -> Markup:
-    """A drawing under its title."""
+    """Return a drawing under its title."""
     caption = tag("figcaption", tag("b", title), join([" ", tag("small", note)]) if note else "")
     return tag("figure", caption, drawing, class_=f"panel {class_}".strip())
 
 
 def grid(*rows: Sequence[Markup]) -> Markup:
-    """Drawings side by side as far as there is room; rows of one drawing each go into one."""
+    """Return drawings side by side as far as there is room; rows of a single drawing each go into a common row."""
     if all(len(row) <= 1 for row in rows):
         rows = ([drawing for row in rows for drawing in row],)
     return join(tag("div", *row, class_="grid") for row in rows if row)

@@ -1,7 +1,8 @@
 """What the run is and what it gained: from `config.json`, `result.json` and the store.
 
-Promises: whatever stands in the two files, the page is written; what is missing or not in the form that
-`result.json` has is shown as not measured. Does not compute intervals: it shows those of the evaluation.
+Promises: whatever stands in the two files, the page is written; what is missing or not in the form that `result.json`
+has is shown as not measured. Rows are whatever kinds the result has, then its means. Does not compute intervals: it
+shows those of the evaluation.
 """
 
 import math
@@ -12,36 +13,38 @@ from absolute_zero.report.charts import Axis, figure, grid, nice, short, signed
 from absolute_zero.report.figures import Figures, number
 from absolute_zero.report.markup import Markup, Part, brief, empty, join, table, tag
 from absolute_zero.report.pictures import Row, dots
-from absolute_zero.report.sections import counted
+from absolute_zero.report.sections import colour, counted, title
 from absolute_zero.report.statistics import Estimate
-from absolute_zero.types import Kind
 
 METRICS: Final = {
-    "t1": "one try, temperature 1",
-    "greedy": "one try, greedy",
-    "pass8": "pass@8: one of eight tries",
+    "t1": "pass@1, temperature 1",
+    "greedy": "pass@1, greedy",
+    "pass8": "pass@8, temperature 1",
 }
 """The metrics of `result.json`, and what they are."""
-ROWS: Final = {**{str(kind): str(kind) for kind in Kind}, "mean": "mean", "ood_mean": "o.o.d. mean"}
-"""The rows of `result.json`, and their names."""
+MEAN: Final = "mean"
+"""The row of `result.json` over all kinds of the main suite; `NAME_mean` is that of another suite."""
+MOST_ROWS: Final = 60
+"""Rows that are shown; a result with more is none that `azr` wrote."""
 
-LATER: Final = "not said yet"
+LATER: Final = "not known yet"
 """Stands for what only `result.json` knows."""
 
 Side = Mapping[tuple[str, str], Estimate]
 
 
-def measured(result: Mapping[str, Any], side: str) -> Side:
-    """(row, metric) -> estimate, of `before`, `after` or `difference`, as far as it is there."""
-    found: dict[tuple[str, str], Estimate] = {}
-    for row in ROWS:
+def read_estimates(result: Mapping[str, Any], side: str) -> Side:
+    """Return (row, metric) -> estimate, of `before`, `after` or `difference`, as far as it is there."""
+    estimates: dict[tuple[str, str], Estimate] = {}
+    rows = result.get(side)
+    for row, values in cast("Mapping[str, object]", rows).items() if isinstance(rows, dict) else ():
         for metric in METRICS:
-            value = _item(_item(result.get(side), row), metric)
+            value = _item(values, metric)
             listed = cast("list[object]", value) if isinstance(value, list) else []
             numbers = [it for it in map(number, listed) if it is not None]
             if len(numbers) == len(listed) == 3:
-                found[row, metric] = Estimate(*numbers)
-    return found
+                estimates[row, metric] = Estimate(*numbers)
+    return estimates
 
 
 def _item(value: object, key: str) -> object:
@@ -52,19 +55,21 @@ def _item(value: object, key: str) -> object:
 
 
 def facts(figures: Figures, config: Mapping[str, Any], result: Mapping[str, Any]) -> Markup:
-    """What this run is, at a glance."""
+    """Return what this run is, at a glance."""
     planned = number(config.get("steps"))
     steps = f"{figures.steps:,}" + (f" of {planned:,.0f}" if planned is not None else "")
-    seconds = _so_far(figures, result, "seconds", "seconds")
+    seconds = _so_far(figures, result, "seconds", "time/step")
     sampled = _so_far(figures, result, "sampled_tokens", "tokens/sampled")
     trained = _so_far(figures, result, "trained_tokens", "tokens/trained")
     level, commit = result.get("sandbox_level"), result.get("commit")
+    domain = config.get("domain")
     listed: list[tuple[str, str]] = [
         ("model", brief(str(_item(config.get("model"), "path") or "unknown"), 120)),
+        *([("domain", brief(domain.partition(":")[0], 60))] if isinstance(domain, str) else []),
         ("steps", steps),
         ("time", duration(seconds) if seconds is not None else LATER),
-        ("tokens written", short(sampled) if sampled is not None else LATER),
-        ("tokens learned", short(trained) if trained is not None else LATER),
+        ("tokens sampled", short(sampled) if sampled is not None else LATER),
+        ("tokens trained", short(trained) if trained is not None else LATER),
         ("seed", str(config.get("seed", result.get("seed", "unknown")))),
         ("sandbox", str(level) if level else LATER),
         ("commit", brief(str(commit), 16) if commit else "none" if result else LATER),
@@ -73,15 +78,15 @@ def facts(figures: Figures, config: Mapping[str, Any], result: Mapping[str, Any]
 
 
 def _so_far(figures: Figures, result: Mapping[str, Any], name: str, clock: str) -> float | None:
-    """What the result says; before there is one, what the clocks of the steps add up to."""
-    said = number(result.get(name))
-    if said is None and clock in figures.clocks:
-        said = sum(value for _, value in figures.clocks[clock] if math.isfinite(value))
-    return said
+    """Return what the result says; before there is one, what the clocks of the steps add up to."""
+    value = number(result.get(name))
+    if value is None and clock in figures.clocks:
+        value = sum(part for _, part in figures.clocks[clock] if math.isfinite(part))
+    return value
 
 
 def duration(seconds: float) -> str:
-    """A time as a person says it.
+    """Write a time as a person says it.
 
     >>> duration(42.3), duration(750), duration(7260)
     ('42 s', '12 min 30 s', '2 h 1 min')
@@ -97,46 +102,70 @@ def duration(seconds: float) -> str:
 # --- what it gained -----------------------------------------------------------------------------------------
 
 
-def gained(result: Mapping[str, Any] | None, figures: Figures, config: Mapping[str, Any]) -> Markup:
-    """The sentence, the picture and the table of before and after."""
+def held_out_results(result: Mapping[str, Any] | None, figures: Figures, config: Mapping[str, Any]) -> Markup:
+    """Return the results on held-out tasks, before and after: a sentence, pictures, a table; or why there are none."""
     if result is None:
         planned = number(config.get("steps")) or 0
-        state = "the run is not over yet" if figures.steps < planned else "it was not evaluated"
-        return empty(f"No held-out marks yet: there is no result.json that can be read in this folder; {state}.")
-    before, after, change = (measured(result, side) for side in ("before", "after", "difference"))
+        state = "the run is not over yet" if figures.steps < planned else "the run was not evaluated"
+        return empty(f"No held-out results yet: there is no readable result.json in this folder; {state}.")
+    before, after, change = (read_estimates(result, side) for side in ("before", "after", "difference"))
     if not after and not before:
-        return empty("No held-out marks: result.json holds none in the form this page knows.")
-    rows = [row for row in ROWS if any((row, metric) in {**before, **after} for metric in METRICS)]
+        return empty("No held-out results: result.json has none in the form that this page reads.")
+    rows = rows_of(figures, before, after)
     return join(
         (
             _sentence(before, after, change, figures.steps),
-            _pictures(rows, before, after, change),
-            _table(rows, before, after, change),
+            _pictures(figures, rows, before, after, change),
+            _table(figures, rows, before, after, change),
         )
     )
 
 
+def rows_of(figures: Figures, *sides: Side) -> list[str]:
+    """Return the rows of a result: kinds in the order of the run, then others, then the means."""
+    rows = list(dict.fromkeys(row for side in sides for row, _ in side))
+
+    def order(row: str) -> tuple[int, int]:
+        if row in figures.colours:
+            return (0, figures.colours[row])
+        return (2 if row == MEAN else 3 if _suite(figures, row) else 1, rows.index(row))
+
+    return sorted(rows, key=order)[:MOST_ROWS]
+
+
+def _suite(figures: Figures, row: str) -> str:
+    """Return the suite that a row is the mean of; empty for a kind, and for the mean of the main suite."""
+    return "" if row in figures.colours or not row.endswith(f"_{MEAN}") else row.removesuffix(f"_{MEAN}")
+
+
+def _name(figures: Figures, row: str) -> str:
+    """Return what a row is called."""
+    suite = _suite(figures, row)
+    return title(f"{suite} {MEAN}" if suite else row)
+
+
 def _sentence(before: Side, after: Side, change: Side, steps: int) -> Markup:
-    """The one number of the run."""
-    key = ("mean", "t1")
+    """Return the sentence with the number that the run is about."""
+    key = (MEAN, "t1")
     if key not in before or key not in after:
         return join([])
     now, then = _percent(after[key].value), _percent(before[key].value)
     strong = tag(
         "strong",
-        f"After {counted(steps, 'step')} the model solves {now} of held-out tasks in one try, from {then} before",
+        f"After {counted(steps, 'step')} the model solves {now} of held-out tasks at the first attempt; before training"
+        f" it solved {then}",
     )
     if key not in change:
         return tag("p", strong, ".", class_="lead")
     it = change[key]
-    unclear = "no clear change, as the interval holds 0"
-    clear = "a clear gain" if it.low > 0 else "a clear loss" if it.high < 0 else unclear
+    unclear = "no significant change, as the interval includes 0"
+    clear = "a significant gain" if it.low > 0 else "a significant loss" if it.high < 0 else unclear
     interval = f"{_points(it.value)} points (95 % interval {_points(it.low)} to {_points(it.high)})"
     return tag("p", strong, f": {interval}, {clear}.", class_="lead")
 
 
-def _pictures(rows: list[str], before: Side, after: Side, change: Side) -> Markup:
-    """Before and after by metric; below, the differences, whose intervals are paired and so narrower."""
+def _pictures(figures: Figures, rows: list[str], before: Side, after: Side, change: Side) -> Markup:
+    """Draw before and after by metric; below, the differences, whose intervals are paired and so narrower."""
     top = max((it.high for it in (*before.values(), *after.values())), default=1.0)
     scale = nice(min(max(top, 0.04), 1.0), lambda value: f"{100 * value:g}", parts=5)
     ends = [end for it in change.values() for end in (it.low, it.high, 0.0)]
@@ -144,38 +173,39 @@ def _pictures(rows: list[str], before: Side, after: Side, change: Side) -> Marku
     gain = nice(high, lambda value: signed(round(100 * value, 6)), low, parts=6)
     drawn: list[Markup] = []
     for metric, meaning in METRICS.items():
-        lines = [_row(row, before.get((row, metric)), after.get((row, metric))) for row in rows]
+        lines = [_row(figures, row, before.get((row, metric)), after.get((row, metric))) for row in rows]
         if any(line.before or line.after for line in lines):
             note = "hollow: before; full: after"
-            drawn.append(figure(meaning, dots(lines, scale, "right, %", f"{meaning}: before and after"), note=note))
+            drawn.append(figure(meaning, dots(lines, scale, "solved, %", f"{meaning}: before and after"), note=note))
     for metric, meaning in METRICS.items():
-        lines = [_row(row, None, change.get((row, metric))) for row in rows]
+        lines = [_row(figures, row, None, change.get((row, metric))) for row in rows]
         if any(line.after for line in lines):
             picture = dots(lines, _wider(gain), "points, after minus before", f"{meaning}: difference")
-            drawn.append(figure(f"difference, {meaning}", picture))
+            drawn.append(figure(f"{meaning}: difference", picture))
     return grid(drawn)
 
 
 def _wider(axis: Axis) -> Axis:
-    """Room for a dot at the edge."""
+    """Return the axis with room for a dot at its edges."""
     pad = (axis.high - axis.low) * 0.04
     return axis._replace(low=axis.low - pad, high=axis.high + pad)
 
 
-def _row(row: str, before: Estimate | None, after: Estimate | None) -> Row:
-    said = [_said(name, it) for name, it in (("before", before), ("after" if before else "", after)) if it]
-    class_ = f"k-{row}" if row in set(Kind) else "k-all"
-    return Row(ROWS[row], class_, before, after, "\n".join((ROWS[row], *said)))
+def _row(figures: Figures, row: str, before: Estimate | None, after: Estimate | None) -> Row:
+    sides = (("before", before), ("after" if before else "", after))
+    lines = [_line(side, it) for side, it in sides if it]
+    name = _name(figures, row)
+    return Row(name, colour(figures, row), before, after, "\n".join((name, *lines)))
 
 
-def _said(name: str, it: Estimate) -> str:
-    return f"{name} {100 * it.value:.1f} (95 %: {100 * it.low:.1f} to {100 * it.high:.1f})".strip()
+def _line(side: str, it: Estimate) -> str:
+    return f"{side} {100 * it.value:.1f} (95 %: {100 * it.low:.1f} to {100 * it.high:.1f})".strip()
 
 
-def _table(rows: list[str], before: Side, after: Side, change: Side) -> Markup:
+def _table(figures: Figures, rows: list[str], before: Side, after: Side, change: Side) -> Markup:
     lines: list[list[Part]] = []
     for row in rows:
-        cells: list[Part] = [tag("span", ROWS[row], class_=f"k-{row} row")]
+        cells: list[Part] = [tag("span", _name(figures, row), class_=f"{colour(figures, row)} row")]
         for metric in METRICS:
             it = change.get((row, metric))
             cells += [_cell(before.get((row, metric))), _cell(after.get((row, metric)))]
@@ -184,12 +214,14 @@ def _table(rows: list[str], before: Side, after: Side, change: Side) -> Markup:
         lines.append(cells)
     head = ["", *(["before, %", "after, %", "difference, points"] * len(METRICS))]
     over: list[tuple[Part, int]] = [("", 1), *((tag("b", meaning), 3) for meaning in METRICS.values())]
-    note = (
-        "Held-out tasks answered right, with 95 % intervals (bootstrap over families of programs; differences are"
-        " paired by task). A difference in bold has an interval without 0. o.o.d.: a second set, out of the"
-        " distribution of the first."
-    )
-    return join((table(head, lines, "marks", over), tag("p", note, class_="note")))
+    words = [
+        "Share of held-out tasks solved, with 95 % intervals (bootstrap over groups of tasks that are solved or not"
+        " together; differences are paired by task). A difference in bold has an interval without 0."
+    ]
+    for row in rows:
+        if suite := _suite(figures, row):
+            words.append(f" {_name(figures, row)}: the mean over another suite, {title(suite)}.")
+    return join((table(head, lines, "results", over), tag("p", *words, class_="note")))
 
 
 def _cell(it: Estimate | None, class_: str = "", sign: bool = False) -> Markup:

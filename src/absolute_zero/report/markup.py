@@ -29,7 +29,6 @@ class Markup:
 
 Part = Markup | str
 Attribute = str | int | float | None
-NONE: Final = Markup("")
 
 # Everything but tab and newline that a browser would show as nothing, as a blank, or by moving its neighbours.
 _HIDDEN: Final = re.compile(
@@ -51,23 +50,23 @@ def _name(letter: str) -> str:
     return "DEL" if code == 0x7F else f"U+{code:04X}"
 
 
-def _plain(found: re.Match[str]) -> str:
-    times = len(found[0])
-    return _name(found[1]) + (f" x {times}" if times > 1 else "")
+def _plain(match: re.Match[str]) -> str:
+    times = len(match[0])
+    return _name(match[1]) + (f" x {times}" if times > 1 else "")
 
 
 def shown(text: str) -> Markup:
-    """A text as a reader should see it, hidden letters marked off from those that look like their names."""
+    """Return a text as a reader should see it, hidden letters marked off from those that look like their names."""
     parts: list[str] = []
-    at = 0
-    for found in _HIDDEN.finditer(text):
-        parts += html.escape(text[at : found.start()]), f'<span class="hidden">{_plain(found)}</span>'
-        at = found.end()
-    return Markup("".join((*parts, html.escape(text[at:]))))
+    start = 0
+    for match in _HIDDEN.finditer(text):
+        parts += html.escape(text[start : match.start()]), f'<span class="hidden">{_plain(match)}</span>'
+        start = match.end()
+    return Markup("".join((*parts, html.escape(text[start:]))))
 
 
 def tag(name: str, /, *children: Part, **attributes: Attribute) -> Markup:
-    """An element. `class_` is class, `stroke_width` is stroke-width; an attribute that is None is left out.
+    """Return an element. `class_` is class, `stroke_width` is stroke-width; an attribute that is None is left out.
 
     >>> tag("p", "a < b", class_="x").html
     '<p class="x">a &lt; b</p>'
@@ -77,18 +76,20 @@ def tag(name: str, /, *children: Part, **attributes: Attribute) -> Markup:
 
 
 def lone(name: str, /, **attributes: Attribute) -> Markup:
-    """An element that has no content and no end."""
+    """Return an element that has no content and no end."""
     return Markup(f"<{name}{_attributes(attributes)}>")
 
 
 def join(parts: Iterable[Part]) -> Markup:
-    """One after the other."""
+    """Return the parts, each after the other."""
     return Markup("".join(part.html if isinstance(part, Markup) else shown(part).html for part in parts))
 
 
-def _attributes(given: dict[str, Attribute]) -> str:
+def _attributes(attributes: dict[str, Attribute]) -> str:
     return "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{_value(value)}"' for name, value in given.items() if value is not None
+        f' {name.rstrip("_").replace("_", "-")}="{_value(value)}"'
+        for name, value in attributes.items()
+        if value is not None
     )
 
 
@@ -102,8 +103,8 @@ def _value(value: str | int | float) -> str:
 
 
 def block(label: str, text: str, class_: str = "", fold: bool = False) -> Markup:
-    """A text under its label, verbatim; a long one is folded (or any, if asked), and says how long it is."""
-    name = f"said {class_}".strip()
+    """Return a text under its label, verbatim; a long text is folded (or any, if asked), and says how long it is."""
+    name = f"verbatim {class_}".strip()
     if not fold and len(text) <= LONG and text.count("\n") < LINES:
         return tag("div", tag("b", label), tag("pre", text or " ", dir="ltr"), class_=name)
     size = f" {len(text):,} characters, begins: "
@@ -113,14 +114,14 @@ def block(label: str, text: str, class_: str = "", fold: bool = False) -> Markup
 
 
 def brief(text: str, most: int) -> str:
-    """A text for a place where there is room for so many letters; an ellipsis says that there is more."""
+    """Return a text for where there is room for so many letters; an ellipsis says that there is more."""
     return text if len(text) <= most else f"{text[:most]}…"
 
 
 def table(
     head: Iterable[Part], rows: Iterable[Iterable[Part]], class_: str = "", over: Iterable[tuple[Part, int]] = ()
 ) -> Markup:
-    """A table whose first column names its rows; it scrolls by itself where the page is narrow.
+    """Return a table whose first column names its rows; it scrolls by itself where the page is narrow.
 
     `over`: a line above the head, as (text, how many columns it spans).
     """
@@ -134,5 +135,5 @@ def table(
 
 
 def empty(why: str) -> Markup:
-    """What stands in a section that has nothing to show."""
+    """Say what stands in a section that has nothing to show."""
     return tag("p", why, class_="empty")

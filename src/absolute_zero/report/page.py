@@ -2,7 +2,8 @@
 
 Promises: `write_report` raises UserError, and leaves an older page as it is, if the folder is no run or cannot be
 written. The page may load nothing (its own policy forbids it) and run nothing but its own few lines of script, which
-it can do without. Knows no times but those in the store and in `result.json`.
+it can do without. The domain of the run is loaded once, and only to show its tasks. Knows no times but those in the
+store and in `result.json`.
 """
 
 import base64
@@ -10,52 +11,59 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from absolute_zero.disk import explained, write
-from absolute_zero.report.figures import DATABASE, Figures, gather, number, read_object
-from absolute_zero.report.headline import facts, gained
+from absolute_zero.disk import explain_failures, write
+from absolute_zero.report.figures import DATABASE, Figures, gather, names, number, read_object
+from absolute_zero.report.headline import facts, held_out_results
 from absolute_zero.report.markup import Markup, Part, block, brief, empty, join, lone, table, tag
 from absolute_zero.report.proposals import funnel, variety
-from absolute_zero.report.sections import counted, learnability, learning, others, regulation, rests_on, tokens
+from absolute_zero.report.sections import counted, difficulty_curves, learnability, learning, others, rests_on, tokens
+from absolute_zero.report.texts import open_texts
 from absolute_zero.report.transcripts import transcripts
-from absolute_zero.store import Store
+from absolute_zero.store import Store, migrate_config
 from absolute_zero.types import UserError
 
 CONFIG, RESULT, REPORT = "config.json", "result.json", "report.html"
 
 
 def write_report(folder: Path) -> Path:
-    """Make `report.html` of the run in a folder, also while it runs, and give its path."""
+    """Write `report.html` of the run in a folder, also while it runs, and return its path."""
     if not os.path.isdir(folder):
         raise UserError(f"{folder} is no run folder, or may not be entered: name one, such as runs/latest")
     with Store.read(folder / DATABASE) as store:
         page = render(store, folder)
     path = folder / REPORT
-    with explained(path, "make the folder writable"):
+    with explain_failures(path, "make the folder writable"):
         write(path, page)
     return path
 
 
 def render(store: Store, folder: Path) -> str:
-    """The page of a run, whose `config.json` and `result.json` lie in this folder."""
+    """Return the page of a run, whose `config.json` and `result.json` lie in this folder."""
     config, result = read_object(folder / CONFIG), read_object(folder / RESULT)
-    figures = gather(store)
-    settings = config or {}
+    settings = migrate_config(config or {})
+    texts = open_texts(settings)
+    figures = gather(store, texts, names(settings.get("kinds")))
     scale = str(_of(settings, "reward", "scale") or "paper")
     limit = number(_of(settings, "sampling", "max_tokens"))
     sections: list[tuple[str, str, Markup]] = [
-        ("gained", "What it gained on held-out tasks", gained(result, figures, settings)),
+        ("held-out", "What it gained on held-out tasks", held_out_results(result, figures, settings)),
         ("learning", "How it learned", learning(figures)),
         ("funnel", "What became of its proposals", funnel(figures, scale)),
         ("learnability", "How hard the new tasks were", learnability(figures)),
-        ("regulation", "Does difficulty regulate itself?", regulation(figures)),
+        ("difficulty", "Does difficulty regulate itself?", difficulty_curves(figures)),
         ("tokens", "How long it writes, and in what form", tokens(figures, limit)),
         ("variety", "What it proposes", variety(figures)),
-        ("transcripts", "Tasks, word for word", transcripts(store, figures)),
-        ("settings", "Settings, and how to run it again", _settings(config, result or {})),
+        ("transcripts", "Tasks, word for word", transcripts(store, figures, texts)),
+        (
+            "settings",
+            "Settings, and how to repeat the run",
+            _settings(None if config is None else settings, result or {}),
+        ),
         ("numbers", "Everything else that was recorded", _numbers(figures)),
     ]
     name = folder.resolve().name
@@ -73,25 +81,25 @@ def render(store: Store, folder: Path) -> str:
 
 
 def _of(settings: Mapping[str, Any], section: str, key: str) -> object:
-    """A setting, or None if the file does not hold it."""
+    """Return a setting, or None if the file does not hold it."""
     table_ = settings.get(section)
     return table_.get(key) if isinstance(table_, dict) else None  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
 
 
 def _state(figures: Figures, settings: Mapping[str, Any]) -> str:
-    """Where the run stands, in a sentence."""
+    """Say where the run stands."""
     planned = number(settings.get("steps"))
     if figures.last is None:
         return "This run has not stored anything yet."
     if figures.last < 1:
         return f"Seeding: {counted(figures.seeding.rounds, 'round')} stored, and no training step yet."
     over = planned is not None and figures.steps >= planned
-    rest = "" if over else " It is not over: this page shows what was stored when it was written."
+    rest = "" if over else " The run is not over: this page shows what was stored when it was written."
     return f"{counted(figures.steps, 'step')} with {rests_on(figures)}.{rest}"
 
 
 def _flags(figures: Figures) -> Markup:
-    """What a person should look at."""
+    """Return what a person should look at."""
     rows: list[Part] = [
         tag("li", tag("b", brief(flag.name.replace("_", " "), 80)), f" at step {step}. ", _detail(flag.detail))
         for step, flag in figures.flags
@@ -116,46 +124,46 @@ def _settings(config: Mapping[str, Any] | None, result: Mapping[str, Any]) -> Ma
     checkout = ""
     if isinstance(commit, str) and commit:
         clean = commit.removesuffix("-dirty")
-        checkout = f"git checkout {clean}{'' if clean == commit else '  # and files were changed'}\n"
+        checkout = f"git checkout {clean}{'' if clean == commit else '  # with changes that are not in it'}\n"
     line = _again(config)
     if line is None:
-        why = f"{CONFIG} holds settings of another version, so there is no command to show for them."
+        why = f"This version of azr cannot load the settings in {CONFIG}, so there is no command to show for them."
         return join((empty(why), listing))
     words = (
         "The same settings on the same machine, with the same versions and threads, give the same steps; elsewhere the"
-        " last bits of the arithmetic differ, and with them, in time, the texts."
+        " last bits of the arithmetic differ, and in time so do the texts."
     )
-    return join((block("to run it again", checkout + line), tag("p", words, class_="note"), listing))
+    return join((block("command", checkout + line), tag("p", words, class_="note"), listing))
 
 
 def _leaves(value: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+    leaves: list[tuple[str, Any]] = []
     for name, item in value.items():
         if isinstance(item, dict):
-            found += _leaves(item, f"{prefix}{name}.")  # pyright: ignore[reportUnknownArgumentType]
+            leaves += _leaves(item, f"{prefix}{name}.")  # pyright: ignore[reportUnknownArgumentType]
         else:
-            found.append((f"{prefix}{name}", item))
-    return found
+            leaves.append((f"{prefix}{name}", item))
+    return leaves
 
 
 def _again(config: Mapping[str, Any]) -> str | None:
-    """The shortest command that gives exactly these settings: the nearest recipe, and what differs from it."""
+    """Return the shortest command that gives exactly these settings: the nearest recipe, and what differs from it.
+
+    None if the settings cannot be loaded here, or no recipe leads to them.
+    """
     import shlex
 
-    from absolute_zero.config import Config, load, recipes
-    from absolute_zero.config.writing import literal
+    from absolute_zero.config import Config, load, overrides, recipes
 
-    try:
+    named: dict[str, list[str]] = {}
+    with suppress(ValueError, UserError):
         wanted = Config.model_validate_json(json.dumps(config))
-        settings = _leaves(wanted.model_dump(mode="json"), "")
-        named: dict[str, list[str]] = {}
         for recipe in recipes():
-            base = dict(_leaves(load(recipe).model_dump(mode="json"), ""))
-            said = [f"{key}={literal(value)}" for key, value in settings if base[key] != value]
-            if load(recipe, said) == wanted:
-                named[recipe] = said
-    except (ValueError, KeyError, UserError):
-        return None
+            # A recipe may belong to another domain, or to a package that is broken: then it is not the nearest.
+            with suppress(ValueError, UserError):
+                changes = overrides(wanted, load(recipe))
+                if load(recipe, changes) == wanted:
+                    named[recipe] = changes
     if not named:
         return None
     recipe = min(named, key=lambda name: (len(named[name]), name))
@@ -163,18 +171,11 @@ def _again(config: Mapping[str, Any]) -> str | None:
 
 
 def _numbers(figures: Figures) -> Markup:
-    scores: list[list[Part]] = [
-        [f"{it.suite}, {it.name}", str(step), f"{it.value:.4g}", f"{it.low:.4g} to {it.high:.4g}", f"{it.n:,}"]
-        for step, it in figures.scores
-    ]
     parts: list[Part] = []
-    if scores:
-        head = ("evaluation", "step", "value", "95 % interval", "tasks")
-        parts.append(tag("details", tag("summary", "Evaluations during the run"), table(head, scores), class_="more"))
     for name, series in (("metrics", figures.metrics), ("clocks", figures.clocks)):
-        title = "Numbers of the update, and others" if name == "metrics" else "Where the time went"
+        summary = "Numbers of the update, and others" if name == "metrics" else "Where the time went"
         listed = others(series, "metrics" if name == "metrics" else "clocks")
-        parts.append(tag("details", tag("summary", title), listed, class_="more"))
+        parts.append(tag("details", tag("summary", summary), listed, class_="more"))
     return join(parts)
 
 
@@ -201,5 +202,5 @@ def _document(title: str, body: Markup) -> str:
 
 
 def _digest(source: str) -> str:
-    """A text as a content security policy names it."""
+    """Return the digest of a text as a content security policy names it."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"

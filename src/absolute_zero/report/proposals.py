@@ -3,26 +3,44 @@
 Promises: as in `sections`.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
+from absolute_zero.plugins import load
 from absolute_zero.report.charts import PERCENT, Curve, figure, grid, nice, over_steps, percent, short
 from absolute_zero.report.figures import STAGES, Figures, lengths, novel
 from absolute_zero.report.markup import Markup, Part, brief, empty, join, table, tag
 from absolute_zero.report.pictures import Layer, stack
-from absolute_zero.report.sections import NO_STEP, counted, note, spread_curve
+from absolute_zero.report.sections import NO_STEP, colour, counted, note, spread_curve, title
 from absolute_zero.report.statistics import Estimate, Sums, smooth
-from absolute_zero.rewards import SCALES
-from absolute_zero.types import Kind, Role, Status
+from absolute_zero.types import Role, Status, UserError
 
 ORDER: Final = (Status.NEUTRAL, Status.FAILED, Status.MALFORMED, Status.MASKED)
-"""Standings of what was refused, from the mildest."""
+"""Statuses of what was rejected, from the mildest."""
 SHADES: Final = 3
-"""Reasons of one standing that have a band of their own; the rest share one."""
+"""Reasons of a status that have a band of their own; the rest share one."""
+
+Worth = Mapping[Status, str]
+"""What a proposal of each status earns, as far as it is known."""
+
+
+def worth_of(scale: str) -> Worth:
+    """Return what proposals earn by the scale of this name; nothing for one that cannot be loaded.
+
+    >>> worth_of("nobody.knows:it")
+    {}
+    """
+    try:
+        row: Any = load("rewards", scale)[Role.PROPOSE]
+        rewards = {Status.NEUTRAL: row.neutral, Status.FAILED: row.failed, Status.MALFORMED: row.malformed}
+        worth = {status: f"{reward:g}".replace("-", "\u2212") for status, reward in rewards.items()}
+    except (UserError, LookupError, TypeError, ValueError, AttributeError):  # a stranger's table, or none
+        return {}
+    return {**worth, Status.MASKED: "nothing"}
 
 
 def funnel(figures: Figures, scale: str) -> Markup:
-    """What became of proposals, and why of those that became nothing."""
+    """Return what became of proposals, and why of those that became nothing."""
     seeded = figures.seeding
     before: Part = ""
     if seeded.proposals:
@@ -34,30 +52,34 @@ def funnel(figures: Figures, scale: str) -> Markup:
     if not figures.funnel:
         why = NO_STEP if not figures.steps else "The store holds no counts of proposals (metrics `proposals/…`)."
         return join((before, empty(why)))
-    passed: list[Markup] = []
+    shares: list[Markup] = []
     stacked: list[Markup] = []
     for kind in figures.kinds:
-        asked = figures.funnel.get((STAGES[0], kind))
-        if asked is None:
+        total = figures.funnel.get((STAGES[0], kind))
+        if total is None:
             continue
         curves = [
-            _share(name, style, figures.funnel.get((name, kind)), asked, figures)
-            for name, style in (("read", "line third"), ("valid", "line second"), ("accepted", "line"))
+            _share(name, style, figures.funnel.get((name, kind)), total, figures)
+            for name, style in (("parsed", "line third"), ("valid", "line second"), ("accepted", "line"))
         ]
-        label = f"{kind}: what became of proposals"
-        passed.append(figure(label, over_steps(figures.bins, PERCENT, curves, label, percent), f"k-{kind}"))
-        picture = stack(figures.bins, _layers(figures, kind), f"{kind}: proposals by what was said of them")
-        stacked.append(figure(f"{kind}: accepted, and why not", picture, f"k-{kind}"))
+        picture = over_steps(figures.bins, PERCENT, curves, "what became of proposals", percent)
+        shares.append(figure(f"{title(kind)}: what became of proposals", picture, colour(figures, kind)))
+        picture = stack(figures.bins, _layers(figures, kind), "proposals: accepted, or the reason of the rejection")
+        stacked.append(figure(f"{title(kind)}: accepted, or why not", picture, colour(figures, kind)))
+    worth = worth_of(scale)
     words = note(
-        "Above: of 100 proposals, how many had a form that could be read, ran to the same value again (valid), and were"
-        " accepted as new and depending on their input. Validity should not fall. Below: every proposal, by what it"
-        " came to. In the colour of its kind: accepted. Sand: refused by the gate for what the proposer could not see,",
-        f" worth {_worth(scale, Status.NEUTRAL)}. Purple: failed where it could have known better,",
-        f" worth {_worth(scale, Status.FAILED)}. Grey: broken form, worth {_worth(scale, Status.MALFORMED)}.",
-        " Pale: void, which leaves the batch. Bands are smoothed like the curves; the shares beside them are of the"
-        " whole run.",
+        "Above: of 100 proposals, how many could be parsed, were valid when they ran, and were accepted as new."
+        " Validity should not fall. Below: every proposal, by what it came to. In the colour of its kind: accepted."
+        f" Sand: neutral, rejected for what the proposer could not see{_worth(worth, Status.NEUTRAL)}."
+        f" Purple: failed where it could have known better{_worth(worth, Status.FAILED)}."
+        f" Grey: malformed{_worth(worth, Status.MALFORMED)}. Pale: masked, which leaves the batch."
+        " Bands are smoothed like the curves; the shares beside them are of the whole run.",
     )
-    return join((before, words, grid(passed, stacked), _reasons(figures, scale)))
+    return join((before, words, grid(shares, stacked), _reasons(figures, worth)))
+
+
+def _worth(worth: Worth, status: Status) -> str:
+    return f", reward {worth[status]}" if status in worth else ""
 
 
 def _share(name: str, class_: str, counts: Sequence[float] | None, of: Sequence[float], figures: Figures) -> Curve:
@@ -66,21 +88,21 @@ def _share(name: str, class_: str, counts: Sequence[float] | None, of: Sequence[
     return Curve(name, class_, [it and Estimate(it.value, it.value, it.value) for it in smooth(sums, figures.bins)])
 
 
-def _layers(figures: Figures, kind: Kind) -> list[Layer]:
-    """Accepted at the bottom, then the reasons by standing, the commonest first."""
+def _layers(figures: Figures, kind: str) -> list[Layer]:
+    """Return a layer for what was accepted, at the bottom, then the reasons by status, the commonest first."""
     none = [0.0] * figures.bins.count
     layers = [Layer("accepted", "s-passed", figures.funnel.get(("accepted", kind), none))]
     for status in ORDER:
-        found = [(why[1], counts) for why, counts in figures.refused.get(kind, {}).items() if why[0] is status]
-        found.sort(key=lambda row: (-sum(row[1]), row[0]))
-        named, others = found[:SHADES], [counts for _, counts in found[SHADES:]]
+        rows = [(why[1], counts) for why, counts in figures.rejected.get(kind, {}).items() if why[0] is status]
+        rows.sort(key=lambda row: (-sum(row[1]), row[0]))
+        named, others = rows[:SHADES], [counts for _, counts in rows[SHADES:]]
         if len(others) == 1:
-            named, others = found, []
+            named, others = rows, []
         for shade, (reason, counts) in enumerate(named):
             layers.append(Layer(_words(reason), f"s-{status} t{shade}", counts))
         if others:
             together = [sum(counts) for counts in zip(*others, strict=True)]
-            layers.append(Layer(f"{len(others)} other reasons", f"s-{status} t{SHADES}", together))
+            layers.append(Layer(f"{len(others)} others", f"s-{status} t{SHADES}", together))
     return layers
 
 
@@ -88,64 +110,61 @@ def _words(reason: str) -> str:
     return brief(reason.replace("_", " "), 40) or "no reason"
 
 
-def _worth(scale: str, status: Status) -> str:
-    scales = SCALES["reference" if scale == "reference" else "paper"][Role.PROPOSE]
-    worth = {Status.NEUTRAL: scales.neutral, Status.FAILED: scales.failed, Status.MALFORMED: scales.malformed}
-    return f"{worth[status]:g}".replace("-", "\u2212") if status in worth else "nothing"
-
-
-def _reasons(figures: Figures, scale: str) -> Markup:
-    """Every reason with its counts, and whether it became rarer."""
+def _reasons(figures: Figures, worth: Worth) -> Markup:
+    """Return every reason with its counts, and whether it became rarer."""
     third = max(1, figures.bins.count // 3)
     rows: list[list[Part]] = []
     for kind in figures.kinds:
-        asked = figures.funnel.get((STAGES[0], kind), [])
+        total = figures.funnel.get((STAGES[0], kind), [])
         for (status, reason), counts in sorted(
-            figures.refused.get(kind, {}).items(), key=lambda row: (ORDER.index(row[0][0]), -sum(row[1]), row[0])
+            figures.rejected.get(kind, {}).items(), key=lambda row: (ORDER.index(row[0][0]), -sum(row[1]), row[0])
         ):
-            early = sum(counts[:third]) / max(sum(asked[:third]), 1)
-            late = sum(counts[-third:]) / max(sum(asked[-third:]), 1)
+            early = sum(counts[:third]) / max(sum(total[:third]), 1)
+            late = sum(counts[-third:]) / max(sum(total[-third:]), 1)
             examples = figures.examples.get((kind, status, reason), [])
             shown: list[Part] = [tag("code", brief(text, 300)) for text in examples]
-            name = tag("span", f"{kind}: {_words(reason)}", class_=f"k-{kind} row")
-            worth = _worth(scale, status)
+            name = tag("span", f"{title(kind)}: {_words(reason)}", class_=f"{colour(figures, kind)} row")
             numbers = [f"{sum(counts):,.0f}", percent(early), percent(late)]
-            rows.append([name, f"{status}, {worth}", *numbers, join(shown)])
+            rows.append([name, status.value, worth.get(status, "unknown"), *numbers, join(shown)])
     if not rows:
-        return note("Nothing was refused.")
-    head = ("reason", "standing, worth", "times", "first third", "last third", "what was said of the first ones")
-    words = tag("summary", f"{counted(len(rows), 'reason')}, with examples")
+        return note("Nothing was rejected.")
+    head = ("reason", "status", "reward", "count", "first third", "last third", "first examples")
+    words = tag("summary", f"{counted(len(rows), 'reason')} for rejections, with examples")
     return tag("details", words, table(head, rows, "reasons"), class_="more")
 
 
 def variety(figures: Figures) -> Markup:
-    """What the accepted tasks are like."""
+    """Return what the accepted tasks are like."""
     if not figures.steps:
         return empty(NO_STEP)
     drawn: list[Markup] = []
     sizes: list[Markup] = []
     spreads = {kind: lengths(figures, kind) for kind in figures.kinds}
-    axis = nice(max((it.high for some in spreads.values() for it in some if it), default=1.0))
+    axis = nice(max((it.high for series in spreads.values() for it in series if it), default=1.0))
     for kind in figures.kinds:
-        asked = figures.funnel.get((STAGES[0], kind))
-        if asked and sum(asked):
+        total = figures.funnel.get((STAGES[0], kind))
+        if total and sum(total) and any(task.behaviour for task in figures.tasks if task.kind == kind):
             different, first = novel(figures, kind)
             curves = [
-                _share("in the step", "line second", different, asked, figures),
-                _share("in the run", "line", first, asked, figures),
+                _share("in the step", "line second", different, total, figures),
+                _share("in the run", "line", first, total, figures),
             ]
-            label = f"{kind}: new behaviours, of 100 proposals"
-            drawn.append(figure(label, over_steps(figures.bins, PERCENT, curves, label, percent), f"k-{kind}"))
+            label = "new behaviours"
+            picture = over_steps(figures.bins, PERCENT, curves, label, percent)
+            drawn.append(figure(f"{title(kind)}: {label}", picture, colour(figures, kind)))
         if any(spreads[kind]):
-            label = f"{kind}: characters of a program"
-            picture = over_steps(figures.bins, axis, [spread_curve(spreads[kind], figures)], label, short, named=False)
-            sizes.append(figure(label, picture, f"k-{kind}"))
+            curve = spread_curve(spreads[kind], figures)
+            picture = over_steps(figures.bins, axis, [curve], "characters of a task", short, named=False)
+            sizes.append(figure(f"{title(kind)}: characters of its longest text", picture, colour(figures, kind)))
     if not drawn and not sizes:
         return empty("No task was accepted in a training step yet.")
+    behaviours = (
+        "Above: how many different behaviours on their probes the accepted tasks of a step have, per 100 proposals, and"
+        " how many of these behaviours the run had not accepted before. They should not collapse. Below: median"
+    )
     words = note(
-        "Above: how many different behaviours on their probes the accepted tasks of a step have, for 100 proposals, and"
-        " how many of these behaviours the run had not accepted before. They should not collapse. Below: median and"
-        " middle 80 % of the lengths of accepted programs; induction takes its programs from the other kinds. A"
-        " proposer that finds an easy way out writes shorter and shorter ones.",
+        behaviours if drawn else "Median",
+        " and middle 80 % of the lengths of accepted tasks, by the longest text of each, such as its program. A"
+        " proposer that finds an easy way out writes shorter and shorter tasks.",
     )
     return join((words, grid(drawn, sizes)))

@@ -1,6 +1,6 @@
-"""Means and shares over steps, with intervals that do not take the tries of one task for independent.
+"""Means and shares over steps, with intervals that do not take the rollouts of a task for independent.
 
-A `Sums` holds what is needed of some observations that come in clusters (the tries of one task): they add up over
+A `Sums` holds what is needed of observations that come in clusters (the rollouts of a task): they add up over
 steps, so that a smoothed curve is a weighted sum of them. Promises: pure; nothing measured gives None. Does not know
 what is measured.
 """
@@ -30,21 +30,21 @@ class Sums(NamedTuple):
 
     @classmethod
     def of(cls, n: float, x: float) -> "Sums":
-        """One cluster."""
+        """Return the sums of a single cluster."""
         return cls(n, x, x * x, x * n, n * n, 1)
 
     @classmethod
     def share(cls, n: float, x: float) -> "Sums":
-        """x of n that stand each for itself."""
+        """Return the sums of n observations that stand each for itself, x of which are 1 and the others 0."""
         return cls(n, x, x, x, n, n)
 
     def plus(self, other: "Sums") -> "Sums":
-        """Both together."""
+        """Add other sums."""
         return Sums(*(a + b for a, b in zip(self, other, strict=True)))
 
     @property
     def mean(self) -> float | None:
-        """Over all observations."""
+        """Over all observations; None without any."""
         return self.x / self.n if self.n else None
 
 
@@ -60,14 +60,14 @@ Interval = Callable[[float, float, float, float], Estimate]
 
 
 def mean_interval(value: float, error: float, n: float, clusters: float) -> Estimate:
-    """1.96 standard errors to each side."""
+    """Return the interval of 1.96 standard errors to each side."""
     return Estimate(value, value - Z * error, value + Z * error)
 
 
 def share_interval(value: float, error: float, n: float, clusters: float) -> Estimate:
-    """Wilson's interval for a share, of as many independent draws as would have this standard error.
+    """Return Wilson's interval for a share, of as many independent draws as would have this standard error.
 
-    Where all clusters agree there is no error to see; then a cluster counts as one draw.
+    Where all clusters agree there is no error to see; then a cluster counts as a single draw.
     """
     value = min(max(value, 0.0), 1.0)
     spread = value * (1 - value)
@@ -79,7 +79,7 @@ def share_interval(value: float, error: float, n: float, clusters: float) -> Est
 
 
 def estimate(parts: Sequence[tuple[float, Sums]], interval: Interval) -> Estimate | None:
-    """The mean of weighted parts, and its interval: the ratio estimator, with the variance between clusters."""
+    """Return the mean of weighted parts, and its interval: the ratio estimator, with the variance between clusters."""
     n = sum(weight * part.n for weight, part in parts)
     if n <= 0:
         return None
@@ -117,46 +117,48 @@ class Bins:
         return 0 if self.count < 8 else max(1, round(self.count / 10))
 
     def of(self, step: int) -> int:
-        """The bin of a step."""
+        """Return the bin of a step."""
         return (step - 1) // self.width
 
-    def steps(self, place: int) -> tuple[int, int]:
-        """First and last step of a bin."""
-        return place * self.width + 1, min(self.last, (place + 1) * self.width)
+    def steps(self, index: int) -> tuple[int, int]:
+        """Return first and last step of a bin."""
+        return index * self.width + 1, min(self.last, (index + 1) * self.width)
 
-    def centre(self, place: int) -> float:
-        first, last = self.steps(place)
+    def centre(self, index: int) -> float:
+        """Return the middle of a bin, in steps."""
+        first, last = self.steps(index)
         return (first + last) / 2
 
-    def window(self, place: int) -> list[tuple[float, int]]:
-        """(weight, bin) around a bin, falling off in straight lines."""
+    def window(self, index: int) -> list[tuple[float, int]]:
+        """Return (weight, bin) around a bin, falling off in straight lines."""
         reach = self.reach
-        near = range(max(0, place - reach), min(self.count, place + reach + 1))
-        return [(1 - abs(other - place) / (reach + 1), other) for other in near]
+        near = range(max(0, index - reach), min(self.count, index + reach + 1))
+        return [(1 - abs(other - index) / (reach + 1), other) for other in near]
 
 
 def smooth(series: Sequence[Sums], bins: Bins, interval: Interval = share_interval) -> list[Estimate | None]:
-    """The smoothed curve; None in a bin where nothing was measured in or near it."""
-    return [estimate([(w, series[other]) for w, other in bins.window(at)], interval) for at in range(bins.count)]
+    """Return the smoothed curve; None in a bin where nothing was measured in or near it."""
+    windows = map(bins.window, range(bins.count))
+    return [estimate([(weight, series[other]) for weight, other in window], interval) for window in windows]
 
 
 def smooth_values(values: Sequence[float | None], bins: Bins) -> list[float | None]:
-    """The weighted mean of what there is around each bin."""
-    found: list[float | None] = []
-    for at in range(bins.count):
-        near = [(weight, values[other]) for weight, other in bins.window(at)]
+    """Return the weighted mean of what there is around each bin."""
+    means: list[float | None] = []
+    for index in range(bins.count):
+        near = [(weight, values[other]) for weight, other in bins.window(index)]
         total = sum(weight for weight, value in near if value is not None)
-        found.append(sum(weight * value for weight, value in near if value is not None) / total if total else None)
-    return found
+        means.append(sum(weight * value for weight, value in near if value is not None) / total if total else None)
+    return means
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Of sorted values, between neighbours in a straight line.
+    """Return a quantile of sorted values, between neighbours in a straight line.
 
     >>> quantile([1, 2, 3, 4], 0.5)
     2.5
     """
-    place = share * (len(ordered) - 1)
-    low = math.floor(place)
+    position = share * (len(ordered) - 1)
+    low = math.floor(position)
     high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)

@@ -1,67 +1,56 @@
-"""How values are written down as rows of the run database, and read back. Pure functions; no file is touched.
+"""How values are written as rows of the run database, and read back. Pure functions; no file is touched.
 
 Text. TEXT holds UTF-8, NULs included (SQL's own `length` stops at one; Python does not). A text with a lone surrogate
 is no UTF-8: it is stored in the same column as a BLOB of its `surrogatepass` bytes. Prompts and responses are always
-BLOBs: zlib over those bytes.
+BLOBs: zlib over those bytes. A prompt of chat messages is the text of a JSON list of [role, content].
 
 Floats stand in columns without a type, where SQLite keeps all 64 bits (a REAL column loses the sign of zero). It has
-no NaN: one is written as NULL and read back as NaN.
+no NaN: NaN is written as NULL and read back as NaN.
 """
 
 import hashlib
 import json
 import math
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from absolute_zero.types import (
-    Completion,
-    Entry,
-    Grade,
-    Kind,
-    Problem,
-    Role,
-    Rollout,
-    Status,
-    Step,
-)
+from absolute_zero.types import Completion, Grade, Message, Prompt, Role, Rollout, Status, Step, Task
 
 Keep = Literal["all", "sample", "none"]
 Row = tuple[Any, ...]
 
-SCHEMA = 1
-"""Goes up with every change to TABLES; a database of another number is refused."""
+SCHEMA = 2
+"""Goes up with every change to TABLES, together with a step in `migrations` that brings older databases here."""
 
 # Every primary key begins with what only grows (the step, the id), so rows are added at the right edge of their tree
 # and a million of them make no insert slower. No other index. WITHOUT ROWID is for short rows only.
 TABLES = """
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE steps (step INTEGER PRIMARY KEY, entries INTEGER NOT NULL);
-CREATE TABLE entries (
+CREATE TABLE steps (step INTEGER PRIMARY KEY, tasks INTEGER NOT NULL, state TEXT NOT NULL DEFAULT '{}');
+CREATE TABLE tasks (
     id INTEGER PRIMARY KEY, step INTEGER NOT NULL, kind TEXT NOT NULL,
-    normal TEXT NOT NULL, key TEXT NOT NULL, behaviour TEXT NOT NULL,
-    trials INTEGER NOT NULL, successes INTEGER NOT NULL, shown TEXT NOT NULL,
-    program TEXT NOT NULL, pairs TEXT NOT NULL, message TEXT NOT NULL);
-CREATE TABLE tries (
-    step INTEGER, entry INTEGER, trials INTEGER NOT NULL, successes INTEGER NOT NULL,
-    PRIMARY KEY (step, entry)) WITHOUT ROWID;
-CREATE TABLE prompts (step INTEGER, place INTEGER, text BLOB NOT NULL, PRIMARY KEY (step, place));
+    exact TEXT NOT NULL, family TEXT NOT NULL, behaviour TEXT NOT NULL,
+    trials INTEGER NOT NULL, successes INTEGER NOT NULL, refs TEXT NOT NULL,
+    title TEXT NOT NULL, payload TEXT NOT NULL);
+CREATE TABLE outcomes (
+    step INTEGER, task INTEGER, trials INTEGER NOT NULL, successes INTEGER NOT NULL,
+    PRIMARY KEY (step, task)) WITHOUT ROWID;
+CREATE TABLE prompts (
+    step INTEGER, number INTEGER, format TEXT NOT NULL, opens_thought INTEGER NOT NULL, text BLOB NOT NULL,
+    PRIMARY KEY (step, number));
 CREATE TABLE rollouts (
-    step INTEGER, place INTEGER, role TEXT NOT NULL, kind TEXT NOT NULL, item INTEGER NOT NULL,
-    attempt INTEGER NOT NULL, entry INTEGER NOT NULL, tokens INTEGER NOT NULL, cut INTEGER NOT NULL,
-    standing TEXT NOT NULL, score, reason TEXT NOT NULL, reward, weight, advantage,
-    prompt INTEGER, response BLOB, detail TEXT, PRIMARY KEY (step, place));
-CREATE TABLE refusals (
-    step INTEGER, kind TEXT, standing TEXT, reason TEXT, count INTEGER NOT NULL, examples TEXT NOT NULL,
-    PRIMARY KEY (step, kind, standing, reason)) WITHOUT ROWID;
+    step INTEGER, number INTEGER, role TEXT NOT NULL, kind TEXT NOT NULL, item INTEGER NOT NULL,
+    attempt INTEGER NOT NULL, task INTEGER NOT NULL, tokens INTEGER NOT NULL, truncated INTEGER NOT NULL,
+    status TEXT NOT NULL, score, reason TEXT NOT NULL, reward, weight, advantage,
+    prompt INTEGER, response BLOB, detail TEXT, PRIMARY KEY (step, number));
+CREATE TABLE rejections (
+    step INTEGER, kind TEXT, status TEXT, reason TEXT, count INTEGER NOT NULL, examples TEXT NOT NULL,
+    PRIMARY KEY (step, kind, status, reason)) WITHOUT ROWID;
 CREATE TABLE metrics (step INTEGER, name TEXT, value, PRIMARY KEY (step, name)) WITHOUT ROWID;
-CREATE TABLE evals (
-    step INTEGER, suite TEXT, name TEXT, value, low, high, n INTEGER NOT NULL,
-    PRIMARY KEY (step, suite, name)) WITHOUT ROWID;
 CREATE TABLE flags (
-    step INTEGER, place INTEGER, name TEXT NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (step, place)) WITHOUT ROWID;
+    step INTEGER, number INTEGER, name TEXT NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (step, number)) WITHOUT ROWID;
 CREATE TABLE checkpoints (step INTEGER PRIMARY KEY, digest TEXT NOT NULL);
 CREATE TABLE clocks (step INTEGER, name TEXT, value, PRIMARY KEY (step, name)) WITHOUT ROWID
 """
@@ -69,26 +58,27 @@ CREATE TABLE clocks (step INTEGER, name TEXT, value, PRIMARY KEY (step, name)) W
 KEYS = {
     "run": "key",
     "steps": "step",
-    "entries": "id",
-    "tries": "step, entry",
-    "prompts": "step, place",
-    "rollouts": "step, place",
-    "refusals": "step, kind, standing, reason",
+    "tasks": "id",
+    "outcomes": "step, task",
+    "prompts": "step, number",
+    "rollouts": "step, number",
+    "rejections": "step, kind, status, reason",
     "metrics": "step, name",
-    "evals": "step, suite, name",
-    "flags": "step, place",
+    "flags": "step, number",
     "checkpoints": "step",
     "clocks": "step, name",
 }
 """Every table and its primary key."""
 
-PACKED = {"prompts": 2, "rollouts": 16}
-"""Which column of a table is a compressed text."""
+COMPRESSED = {"prompts": 4, "rollouts": 16}
+"""Which column of a table is a compressed text, counted from 0."""
 
+TEXT, CHAT = "text", "chat"
+"""Formats of a prompt."""
 EXAMPLES = 2
-"""Details kept of equal refusals in one step."""
-ONE_IN = 16
-"""Prompts of which one is kept where only a sample is."""
+"""Details kept of equal rejections in a step."""
+SAMPLE_EVERY = 16
+"""Where a sample of the texts is kept, it is that of every sixteenth prompt, about."""
 FOLDER = "checkpoint folder"
 """Name among the clocks of the folder of a step's checkpoint."""
 
@@ -114,19 +104,6 @@ class StepExtras:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """One number of an evaluation, with its confidence interval."""
-
-    suite: str
-    name: str
-    value: float
-    low: float
-    high: float
-    n: int
-    """How many problems it is the mean of."""
-
-
-@dataclass(frozen=True, slots=True)
 class Flag:
     """Something that a person should look at."""
 
@@ -135,10 +112,10 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """Drafts of one step that were refused alike."""
+class Rejection:
+    """Proposals of a step that became no task, all of a kind and for the same reason."""
 
-    kind: Kind
+    kind: str
     status: Status
     reason: str
     count: int
@@ -151,17 +128,17 @@ class StoredRollout:
     """A rollout as it was kept: without token ids and log-probabilities."""
 
     rollout: Rollout
-    tokens: int
-    """How many tokens its completion had."""
-    whole: bool
+    n_tokens: int
+    """Length of its completion."""
+    has_texts: bool
     """False: the run keeps no texts of it; prompt, response and detail are empty here."""
 
 
 # --- single values ------------------------------------------------------------------------------------------
 
 
-def word(text: str) -> str | bytes:
-    """A text as SQLite takes it."""
+def encode_text(text: str) -> str | bytes:
+    """Return a text as SQLite takes it."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -169,143 +146,183 @@ def word(text: str) -> str | bytes:
     return text
 
 
-def text_of(stored: str | bytes) -> str:
-    """The text that `word` wrote."""
+def decode_text(stored: str | bytes) -> str:
+    """Return the text that `encode_text` wrote."""
     return stored if isinstance(stored, str) else stored.decode("utf-8", "surrogatepass")
 
 
-def pack(text: str) -> bytes:
-    """A long text, compressed. Level 1: half the time of the default level, a few percent more bytes."""
+def compress(text: str) -> bytes:
+    """Return a long text, compressed. Level 1: half the time of the default level, a few percent more bytes."""
     return zlib.compress(text.encode("utf-8", "surrogatepass"), 1)
 
 
-def unpack(stored: bytes) -> str:
+def decompress(stored: bytes) -> str:
+    """Return the text that `compress` wrote."""
     return zlib.decompress(stored).decode("utf-8", "surrogatepass")
 
 
-def real(value: float | None) -> float | None:
-    """A float as SQLite takes it."""
+def encode_float(value: float | None) -> float | None:
+    """Return a float as SQLite takes it."""
     return None if value is None or math.isnan(value) else float(value)
 
 
-def real_of(stored: float | None) -> float:
+def decode_float(stored: float | None) -> float:
+    """Return the float that `encode_float` wrote, where it was no None."""
     return math.nan if stored is None else stored
 
 
-def listing(parts: Sequence[object]) -> str | bytes:
-    """Nested lists of texts and integers as JSON. Unescaped, or two lone surrogates in a row would come back as the
-    one character that they are the halves of."""
-    return word(json.dumps(parts, ensure_ascii=False, separators=(",", ":")))
+def to_json(value: object) -> str:
+    """Return plain data as JSON. Unescaped, or two lone surrogates in a row would come back as the one character that
+    they are the halves of."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def listing_of(stored: str | bytes) -> list[Any]:
-    return json.loads(text_of(stored))
+def encode_json(value: object) -> str | bytes:
+    """Return plain data as SQLite takes it."""
+    return encode_text(to_json(value))
+
+
+def decode_json(stored: str | bytes) -> Any:
+    """Return what `encode_json` wrote; tuples come back as lists."""
+    return json.loads(decode_text(stored))
 
 
 # --- whole rows ---------------------------------------------------------------------------------------------
 
 
-def entry_row(entry: Entry) -> Row:
-    """Row of `entries`: what the gate folds over stands before the long texts."""
-    problem = entry.problem
-    marks = (word(entry.normal), word(entry.key), word(entry.behaviour))
-    counts = (entry.trials, entry.successes, listing(entry.references))
-    texts = (word(problem.program), listing(problem.pairs), word(problem.message))
-    return (entry.id, entry.step, problem.kind.value, *marks, *counts, *texts)
+def step_row(step: Step, tasks: int) -> Row:
+    """Return the row of `steps`; `tasks` is the id of the last task then. Raises ValueError for a state that is no
+    plain data."""
+    try:
+        state = encode_json(dict(step.state))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"step {step.number}: the state of the estimators is no plain data: {error}") from error
+    return (step.number, tasks, state)
 
 
-def entry_of(row: Row) -> Entry:
-    """The entry that `entry_row` wrote."""
-    id_, step, kind, normal, key, behaviour, trials, successes, shown, program, pairs, message = row
-    both = tuple((given, came) for given, came in listing_of(pairs))
-    return Entry(
+def task_row(task: Task) -> Row:
+    """Return the row of `tasks`: the short values that are counted stand before the long texts."""
+    identity = (encode_text(task.exact), encode_text(task.family), encode_text(task.behaviour))
+    texts = (encode_text(task.title), encode_text(task.payload))
+    return (task.id, task.step, task.kind, *identity, task.trials, task.successes, encode_json(task.references), *texts)
+
+
+def decode_task(row: Row) -> Task:
+    """Return the task that `task_row` wrote, without its label and group."""
+    id_, step, kind, exact, family, behaviour, trials, successes, references, title, payload = row
+    return Task(
+        kind=kind,
+        payload=decode_text(payload),
+        title=decode_text(title),
         id=id_,
-        problem=Problem(Kind(kind), text_of(program), both, text_of(message)),
         step=step,
-        references=tuple(listing_of(shown)),
-        normal=text_of(normal),
-        key=text_of(key),
-        behaviour=text_of(behaviour),
+        references=tuple(decode_json(references)),
+        exact=decode_text(exact),
+        family=decode_text(family),
+        behaviour=decode_text(behaviour),
         trials=trials,
         successes=successes,
     )
 
 
-def sampled(step: int, rollout: Rollout) -> bool:
-    """Whether its texts are kept where those of one prompt in sixteen are. All tries of a prompt share the answer."""
-    name = f"{step} {rollout.role.value} {rollout.kind.value} {rollout.item}"
-    return hashlib.blake2b(name.encode(), digest_size=1).digest()[0] % ONE_IN == 0
+def prompt_row(step: int, number: int, prompt: Prompt) -> Row:
+    """Return the row of `prompts`. Of a prompt with messages only these are kept."""
+    format_, text = (CHAT, to_json(prompt.messages)) if prompt.messages else (TEXT, prompt.text)
+    return (step, number, format_, int(prompt.opens_thought), compress(text))
+
+
+def decode_prompt(format_: str | None, opens_thought: int | None, text: bytes | None) -> Prompt:
+    """Return the prompt of a row of `prompts`; an empty one of nothing."""
+    stored = decompress(text) if text else ""
+    if format_ == CHAT and stored:
+        messages = tuple(Message(role, content) for role, content in json.loads(stored))
+        return Prompt(messages=messages, opens_thought=bool(opens_thought))
+    return Prompt(stored, opens_thought=bool(opens_thought))
+
+
+def is_sampled(step: int, rollout: Rollout) -> bool:
+    """Return whether its texts are kept where those of every sixteenth prompt are. Rollouts of a prompt agree."""
+    name = f"{step} {rollout.role.value} {rollout.kind} {rollout.item}"
+    return hashlib.blake2b(name.encode(), digest_size=1).digest()[0] % SAMPLE_EVERY == 0
 
 
 def rollout_rows(step: Step, keep: Keep) -> tuple[list[Row], list[Row]]:
-    """Rows of `prompts`, each text of the step once, and of `rollouts`.
+    """Return the rows of `prompts`, each prompt of the step once, and of `rollouts`.
 
     Raises ValueError for a reward of NaN, which could not be told from one that left the batch.
     """
-    places: dict[str, int] = {}
+    prompts: dict[Prompt, int] = {}
     rows: list[Row] = []
-    for place, rollout in enumerate(step.rollouts):
+    for number, rollout in enumerate(step.rollouts):
         if rollout.reward is not None and math.isnan(rollout.reward):
-            raise ValueError(f"step {step.number}: the reward of rollout {place} is NaN: use None to leave it out")
-        judged, said = rollout.grade, rollout.completion
+            raise ValueError(f"step {step.number}: the reward of rollout {number} is NaN: use None to leave it out")
+        grade, completion = rollout.grade, rollout.completion
         texts: Row = (None, None, None)
-        if keep == "all" or (keep == "sample" and sampled(step.number, rollout)):
-            prompt = places.setdefault(rollout.prompt, len(places))
-            texts = (prompt, pack(said.text), word(judged.detail))
-        address = (step.number, place, rollout.role.value, rollout.kind.value, rollout.item, rollout.attempt)
-        facts = (rollout.entry, len(said.tokens), said.truncated, judged.status.value, real(judged.score))
-        earned = (real(rollout.reward), real(rollout.weight), real(rollout.advantage))
-        rows.append((*address, *facts, word(judged.reason), *earned, *texts))
-    return [(step.number, place, pack(text)) for text, place in places.items()], rows
+        if keep == "all" or (keep == "sample" and is_sampled(step.number, rollout)):
+            prompt = prompts.setdefault(rollout.prompt, len(prompts))
+            texts = (prompt, compress(completion.text), encode_text(grade.detail))
+        address = (step.number, number, rollout.role.value, rollout.kind, rollout.item, rollout.attempt)
+        facts = (rollout.task, len(completion.tokens), completion.truncated)
+        graded = (grade.status.value, encode_float(grade.score), encode_text(grade.reason))
+        earned = (encode_float(rollout.reward), encode_float(rollout.weight), encode_float(rollout.advantage))
+        rows.append((*address, *facts, *graded, *earned, *texts))
+    return [prompt_row(step.number, number, prompt) for prompt, number in prompts.items()], rows
 
 
-def kept_of(row: Row, prompt: bytes | None) -> StoredRollout:
-    """The rollout of a row of `rollouts`, with the stored prompt that it points to."""
-    role, kind, item, attempt, entry, tokens, cut, status, score, reason, reward, weight, advantage = row[2:15]
+def decode_rollout(row: Row, prompt: Prompt) -> StoredRollout:
+    """Return the rollout of a row of `rollouts`, with the stored prompt that it points to."""
+    role, kind, item, attempt, task, tokens, truncated, status, score, reason, reward, weight, advantage = row[2:15]
     response, detail = row[16:]
-    grade = Grade(Status(status), real_of(score), text_of(reason), text_of(detail or ""))
-    completion = Completion(unpack(response) if response else "", tokens=(), logprobs=(), truncated=bool(cut))
+    grade = Grade(Status(status), decode_float(score), decode_text(reason), decode_text(detail or ""))
+    text = decompress(response) if response else ""
     rollout = Rollout(
         role=Role(role),
-        kind=Kind(kind),
+        kind=kind,
         item=item,
         attempt=attempt,
-        entry=entry,
-        prompt=unpack(prompt) if prompt else "",
-        completion=completion,
+        task=task,
+        prompt=prompt,
+        completion=Completion(text, tokens=(), logprobs=(), truncated=bool(truncated)),
         grade=grade,
         reward=reward,
-        weight=real_of(weight),
-        advantage=real_of(advantage),
+        weight=decode_float(weight),
+        advantage=decode_float(advantage),
     )
-    return StoredRollout(rollout, tokens, whole=response is not None)
+    return StoredRollout(rollout, tokens, has_texts=response is not None)
 
 
-def tries_rows(step: Step) -> list[Row]:
-    """Rows of `tries`: how often each task was tried and solved in this step; what was not to be judged is no try."""
+def outcome_rows(step: Step) -> list[Row]:
+    """Return the rows of `outcomes`: rollouts of each task in this step, masked ones left out, and how many were
+    correct."""
     counts: dict[int, list[int]] = {}
     for rollout in step.rollouts:
         status = rollout.grade.status
-        if rollout.role is Role.SOLVE and rollout.entry > 0 and status is not Status.MASKED:
-            count = counts.setdefault(rollout.entry, [0, 0])
+        if rollout.role is Role.SOLVE and rollout.task > 0 and status is not Status.MASKED:
+            count = counts.setdefault(rollout.task, [0, 0])
             count[0] += 1
-            count[1] += rollout.grade.right
-    return [(step.number, entry, *count) for entry, count in counts.items()]
+            count[1] += rollout.grade.correct
+    return [(step.number, task, *count) for task, count in counts.items()]
 
 
-def refusal_rows(step: Step) -> list[Row]:
-    """Rows of `refusals`: drafts that became no task, counted by why."""
+def rejection_rows(step: Step) -> list[Row]:
+    """Return the rows of `rejections`: proposals that became no task, counted by why."""
     details: dict[tuple[str, str, str], list[str]] = {}
-    for ruling in step.rulings:
-        if isinstance(ruling.made, Grade):
-            why = (ruling.draft.kind.value, ruling.made.status.value, ruling.made.reason)
-            details.setdefault(why, []).append(ruling.made.detail)
+    for validation in step.validations:
+        if isinstance(grade := validation.result, Grade):
+            why = (validation.proposal.kind, grade.status.value, grade.reason)
+            details.setdefault(why, []).append(grade.detail)
     return [
-        (step.number, kind, status, word(reason), len(found), listing(found[:EXAMPLES]))
-        for (kind, status, reason), found in details.items()
+        (step.number, kind, status, encode_text(reason), len(lines), encode_json(lines[:EXAMPLES]))
+        for (kind, status, reason), lines in details.items()
     ]
 
 
-def numbers(step: int, named: Iterable[tuple[str, float]]) -> list[Row]:
-    """Rows of `metrics` and `clocks`."""
-    return [(step, word(name), real(value)) for name, value in named]
+def decode_rejection(row: Row) -> Rejection:
+    """Return the rejection of a row of `rejections`."""
+    _, kind, status, reason, count, examples = row
+    return Rejection(kind, Status(status), decode_text(reason), count, tuple(decode_json(examples)))
+
+
+def number_rows(step: int, values: Iterable[tuple[str, float]]) -> list[Row]:
+    """Return rows of `metrics` or `clocks`."""
+    return [(step, encode_text(name), encode_float(value)) for name, value in values]

@@ -1,0 +1,153 @@
+"""From settings to parts: opens what they name, and checks what comes from outside.
+
+Promises: whatever a stranger's part lacks, raises or gives wrongly is a UserError of one line; what is open is closed.
+Knows no files but the model in the package, and no steps. Floor 4.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, final
+
+from absolute_zero import checked, plugins
+from absolute_zero.config import Config
+from absolute_zero.keys import Key
+from absolute_zero.ports import Components, Domain, Estimator, Executor, Policy, RewardTerm
+from absolute_zero.rewards import check_scales
+from absolute_zero.types import Completion, Prompt, Sample, Sampling, Step, UserError
+
+EMBEDDED: Final = "embedded"
+"""The name of the model in the package."""
+WEIGHTS: Final = Path(str(files("absolute_zero"))) / "pretraining" / "weights"
+"""Where it lies, a Hugging Face folder."""
+
+
+@final
+class Timed:
+    """Components whose parts are timed: seconds in the policy and in the executor, and in everything."""
+
+    def __init__(self, parts: Components) -> None:
+        self._policy, self._executor = parts.policy, parts.executor
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._since = time.perf_counter()
+        self.parts = parts._replace(policy=self, executor=self)
+
+    def clocks(self, done: Step) -> dict[str, float]:
+        """Return seconds by part since the last call, with the tokens of this step: sampled, and given to the policy to
+        learn from, those of advantage 0 among them."""
+        now = time.perf_counter()
+        clocks = {f"time/{part}": seconds for part, seconds in self._seconds.items()}
+        clocks["time/step"] = now - self._since
+        clocks["tokens/sampled"] = 0.0 + sum(len(rollout.completion.tokens) for rollout in done.rollouts)
+        clocks["tokens/trained"] = 0.0 + sum(
+            len(rollout.completion.tokens) for rollout in done.rollouts if rollout.weight
+        )
+        self._seconds.clear()
+        self._since = now
+        return clocks
+
+    @contextmanager
+    def _timing(self, part: str) -> Generator[None]:
+        since = time.perf_counter()
+        yield
+        self._seconds[part] += time.perf_counter() - since
+
+    def sample(
+        self, prompts: Sequence[Prompt], n: int, sampling: Sampling, keys: Sequence[Key]
+    ) -> list[list[Completion]]:
+        """Sample from the policy."""
+        with self._timing("sample"):
+            return self._policy.sample(prompts, n, sampling, keys)
+
+    def update(self, samples: Sequence[Sample]) -> Mapping[str, float]:
+        """Update the policy."""
+        with self._timing("update"):
+            return self._policy.update(samples)
+
+    def save(self, folder: Path) -> None:
+        """Save the policy."""
+        self._policy.save(folder)
+
+    def load(self, folder: Path) -> None:
+        """Load the policy."""
+        self._policy.load(folder)
+
+    def run(self, jobs: Sequence[Any]) -> Sequence[Any]:
+        """Run jobs in the executor."""
+        with self._timing("execute"):
+            return self._executor.run(jobs)
+
+    def close(self) -> None:
+        """Close the executor."""
+        self._executor.close()
+
+
+# --- parts --------------------------------------------------------------------------------------------------
+
+
+def domain_of(cfg: Config) -> Domain:
+    """Return the domain that the settings name."""
+    return plugins.load("domains", cfg.domain)
+
+
+@contextmanager
+def open_components(cfg: Config) -> Generator[Components]:
+    """Open the parts that the settings name: policy, executor, task types, plug-ins; the executor is closed at the end.
+
+    Raises UserError, naming what is wrong, for parts that are not there or do not fit.
+    """
+    domain = domain_of(cfg)
+    known = {task_type.kind: task_type for task_type in domain.task_types(cfg)}
+    estimators = _load_estimators(cfg)
+    terms = [(_load_term(name), weight) for name, weight in cfg.reward.terms.items()]
+    scales = plugins.load("rewards", cfg.reward.scale)
+    check_scales(scales, cfg.reward.scale)
+    policy = open_policy(cfg)
+    executor: Executor = domain.open_executor(cfg)
+    if wrong := plugins.lacks(executor, plugins.EXECUTOR):
+        raise UserError(f"domain {cfg.domain!r} opens no executor: {wrong}")
+    try:
+        task_types = {kind: known[kind] for kind in cfg.kinds}
+        yield Components(policy, executor, task_types, domain.seeds(), estimators, terms, scales)
+    finally:
+        executor.close()
+
+
+def _load_estimators(cfg: Config) -> Mapping[str, Estimator]:
+    """Return the plug-ins among the estimators. Raises UserError for one that compares rollouts where there is one."""
+    strange = {cfg.estimator.propose, cfg.estimator.solve} - {*plugins.BUILT_IN["estimators"]}
+    estimators = {
+        name: checked.estimator(plugins.load("estimators", name), f"estimator {name!r}") for name in sorted(strange)
+    }
+    solutions = cfg.solve.n_difficulty if cfg.solve.reuse_difficulty else cfg.solve.n_practice
+    for role, name, n in (("propose", cfg.estimator.propose, 1), ("solve", cfg.estimator.solve, solutions)):
+        if name in strange and getattr(estimators[name], "per_prompt", False) and min(n, cfg.solve.n_practice) < 2:
+            raise UserError(
+                f"estimator.{role} = {name!r} compares the rollouts of a prompt: use another one for proposals, and"
+                " for solutions set solve.n_practice (and solve.n_difficulty, if reused) to 2 or more"
+            )
+    return estimators
+
+
+def _load_term(name: str) -> RewardTerm:
+    term = plugins.load("rewards", name)
+    if not callable(term):
+        raise UserError(f"reward.terms: {name!r} is a table of scales, and no term: give it as reward.scale")
+    return checked.reward_term(term, f"reward term {name!r}")
+
+
+def open_policy(cfg: Config) -> Policy:
+    """Open the policy that `model.path` names: `embedded` is the model in the package; a policy plug-in, such as
+    `scripted`, opens itself; all else is a model's folder or its name on the hub."""
+    if plugins.is_named("policies", cfg.model.path):
+        label = f"policy {cfg.model.path!r}"
+        policy = checked.call(label, plugins.load("policies", cfg.model.path), cfg)
+        if wrong := plugins.lacks(policy, plugins.POLICY):
+            raise UserError(f"{label} opens no policy: {wrong}")
+        return policy if cfg.model.path in plugins.BUILT_IN["policies"] else checked.policy(policy, label)
+    from absolute_zero.policy.local import LocalPolicy
+
+    return LocalPolicy.open(WEIGHTS if cfg.model.path == EMBEDDED else cfg.model.path, cfg)

@@ -1,0 +1,235 @@
+"""Parts that have names: those of this package, those that other packages register, and any by its dotted name.
+
+    group        what a name stands for                                      where a name is given
+    domains      a `ports.Domain`                                            domain
+    policies     a function of the settings that opens a `ports.Policy`      model.path
+    estimators   a `ports.Estimator`                                         estimator.propose, estimator.solve
+    rewards      a `ports.RewardTerm`, or a table of scales by role          reward.terms, reward.scale
+    templates    a folder of prompt templates                                templates
+    recipes      a TOML file                                                 azr train --recipe
+
+A package registers a part as an entry point of the group `absolute_zero.GROUP`; without that, `package.module:name`
+finds it. A name of this package stands for its own part, whoever else registers it. Promises: nothing is imported
+before its name is loaded, and then once; what is missing, fails to import or does not fit is a UserError of one line.
+Floor 0, standard library.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from absolute_zero.checked import CheckedDomain
+from absolute_zero.types import UserError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
+    "domains": {"python": "absolute_zero.domains.python:DOMAIN"},
+    "policies": {"scripted": "absolute_zero.policy.scripted:open_scripted"},
+    "estimators": {
+        name: f"absolute_zero.advantages:{attribute}"
+        for name, attribute in (
+            ("trr++", "TRR"), ("trr++_token", "TRR_TOKEN"), ("reinforce++", "REINFORCE"), ("grpo", "GRPO"),
+            ("dr_grpo", "DR_GRPO"), ("rloo", "RLOO"),
+        )
+    },
+    "rewards": {name: f"absolute_zero.rewards:{name.upper()}" for name in ("paper", "reference")},
+    "templates": {name: f"absolute_zero.domains.python:{name.upper()}" for name in ("long", "compact")},
+    "recipes": {},
+}  # fmt: skip
+"""The parts in this package, by group and name: dotted names. Its recipes are files that `config` finds."""
+SINGULAR: Final[Mapping[str, str]] = {
+    "domains": "domain", "policies": "policy", "estimators": "estimator", "rewards": "reward",
+    "templates": "template folder", "recipes": "recipe",
+}  # fmt: skip
+_DOTTED: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_SHOWN: Final = 80
+"""A message shows at most so many characters of a name, and twice as many of a stranger's exception."""
+DOMAIN: Final = ("name", "task_types", "open_executor")
+"""What a domain has; the rest of `ports.Domain` it may leave out."""
+TASK_TYPE: Final = (
+    "kind", "sources", "max_references", "propose_prompt", "parse_proposal", "build_task", "probe", "identity",
+    "solve_prompt", "check", "check_result", "show",
+)  # fmt: skip
+EXECUTOR: Final = ("run", "close")
+POLICY: Final = ("sample", "update", "save", "load")
+"""What task types, executors and policies have."""
+
+
+# --- names --------------------------------------------------------------------------------------------------
+
+
+def is_dotted(name: str) -> bool:
+    """Return whether this is a dotted name.
+
+    >>> is_dotted("my_package.parts:brevity"), is_dotted("Qwen/Qwen2.5-0.5B")
+    (True, False)
+    """
+    return _DOTTED.fullmatch(name) is not None
+
+
+def names(group: str) -> list[str]:
+    """Return the names in a group: those of this package, then those that other packages register."""
+    return list(dict.fromkeys((*BUILT_IN[group], *_registered(group))))
+
+
+def is_named(group: str, name: str) -> bool:
+    """Return whether the name stands for a part, as far as can be said without an import."""
+    return name in BUILT_IN[group] or is_dotted(name) or name in _registered(group)
+
+
+def choices(group: str) -> str:
+    """Return what may be given as a name in a group, as a phrase after "give".
+
+    >>> choices("templates")
+    'one of "long", "compact", a folder such as ./templates, or package.module:name'
+    """
+    return listed([*names(group)], "a folder such as ./templates, " if group == "templates" else "")
+
+
+def listed(known: Sequence[str], more: str = "") -> str:
+    """Return names, or a dotted one instead, as a phrase after "give".
+
+    >>> listed([])
+    'package.module:name'
+    """
+    quoted = "".join(f'"{name}", ' for name in known)
+    return f"one of {quoted}{more}or package.module:name" if quoted else f"{more}package.module:name"
+
+
+@cache
+def _registered(group: str) -> Mapping[str, "tuple[EntryPoint, ...]"]:
+    """Return what other packages register in a group, by name: more than one part if they are at odds."""
+    from importlib.metadata import entry_points  # takes a blink, which those who give no such name need not wait
+
+    points: dict[str, tuple[EntryPoint, ...]] = {}
+    for point in entry_points(group=f"absolute_zero.{group}"):
+        others = points.get(point.name, ())
+        if point.value not in [other.value for other in others]:
+            points[point.name] = (*others, point)
+    return points
+
+
+# --- parts --------------------------------------------------------------------------------------------------
+
+
+def load(group: str, name: str) -> Any:
+    """Return the part that a name stands for, imported once and checked against what its group needs.
+
+    Raises UserError where there is none, where importing it fails, and where it does not fit.
+    """
+    if not is_named(group, name):
+        raise UserError(f"no {SINGULAR[group]} is called {_shown(repr(name))}: give {choices(group)}")
+    return _load(group, name)
+
+
+def misfit(group: str, name: str, reason: str) -> UserError:
+    """Return the error that says of a part why it cannot be used."""
+    return UserError(_printable(f"{SINGULAR[group]} {_shown(repr(name))} does not fit: {reason}"))
+
+
+@cache
+def _load(group: str, name: str) -> Any:
+    label = f"{SINGULAR[group]} {_shown(repr(name))}"
+    try:
+        part = _attribute(_dotted(group, name))
+        reason = _FITS[group](part)
+        if not reason and group == "domains" and name not in BUILT_IN[group]:
+            part = CheckedDomain(part, label)
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+        why = _printable(" ".join(f"{type(error).__name__}: {error}".split()), 2 * _SHOWN)
+        raise UserError(f"{label} cannot be loaded ({why}): install or mend its package") from error
+    if reason:
+        raise misfit(group, name, reason)
+    return part
+
+
+def _dotted(group: str, name: str) -> str:
+    """Return the dotted name of a part that is there."""
+    if name in BUILT_IN[group]:
+        return BUILT_IN[group][name]
+    points = _registered(group).get(name, ())
+    if len(points) > 1:
+        values = " and ".join(point.value for point in points)
+        raise UserError(_printable(f"{SINGULAR[group]} {name!r} is registered twice: give {values} by its dotted name"))
+    return points[0].value.partition("[")[0].replace(" ", "") if points else name
+
+
+def _attribute(dotted: str) -> Any:
+    """Return what a dotted name stands for; a name without colon is a module."""
+    module, _, attributes = dotted.partition(":")
+    part: Any = import_module(module)
+    for attribute in attributes.split(".") if attributes else ():
+        part = getattr(part, attribute)
+    return part
+
+
+def template_folder(name: str) -> Any:
+    """Return the folder of a template set: one with a name, or a path (a `Path`, or a resource in a package).
+
+    Raises UserError if there is none.
+    """
+    part: Any = load("templates", name) if is_named("templates", name) else name
+    folder = part if hasattr(part, "iterdir") else Path(part)
+    if not folder.is_dir():
+        raise UserError(f"templates = {_printable(repr(name))}: there is no such folder: give {choices('templates')}")
+    return folder
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def _printable(text: str, longest: int = 1000) -> str:
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return line if len(line) <= longest else line[: longest - 3] + "..."
+
+
+# --- what fits ----------------------------------------------------------------------------------------------
+
+
+def lacks(part: object, attributes: tuple[str, ...]) -> str:
+    """Return what a part lacks of these attributes, in words; empty if it has them all."""
+    missing = [attribute for attribute in attributes if not hasattr(part, attribute)]
+    return f"it has no {', '.join(missing)}" if missing else ""
+
+
+def _domain(part: Any) -> str:
+    if isinstance(part, type):
+        return "it is a class: name an instance"
+    if missing := lacks(part, DOMAIN):
+        return missing
+    if not (isinstance(part.name, str) and re.fullmatch(r"[A-Za-z0-9_-]+", part.name)):
+        return "its name is not of letters, digits, _ and -"
+    if not isinstance(getattr(part, "templates", ""), str):
+        return "its templates are no text: give the name of a set"
+    return ""
+
+
+def _callable(part: object) -> str:
+    return "" if callable(part) else "it cannot be called"
+
+
+def _reward(part: object) -> str:
+    return "" if callable(part) or isinstance(part, Mapping) else "it is neither a function nor a table of scales"
+
+
+def _folder(part: object) -> str:
+    return "" if isinstance(part, str | PathLike) or hasattr(part, "iterdir") else "it is no path"
+
+
+def _file(part: object) -> str:
+    return "" if isinstance(part, str | PathLike) else "it is no path of a file"
+
+
+_FITS: Final[Mapping[str, Callable[[Any], str]]] = {
+    "domains": _domain, "policies": _callable, "estimators": _callable, "rewards": _reward, "templates": _folder,
+    "recipes": _file,
+}  # fmt: skip

@@ -1,0 +1,81 @@
+"""A run: seeding from the seeds alone, what stops it, what is flagged, and what ablations leave out."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from absolute_zero.domains.python import ZERO, read_payload
+from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION
+from absolute_zero.executor import Sandbox
+from absolute_zero.store import Store
+from absolute_zero.training import train
+from absolute_zero.types import Step, UserError
+from worlds import Watched, components, says, settings, watched
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(workers=1, minimum_level="weak") as opened:
+        yield opened
+
+
+@pytest.fixture
+def seen(sandbox: Sandbox) -> Watched:
+    return watched(sandbox)
+
+
+def run(seen: Watched, path: Path, **changed: object) -> list[Step]:
+    cfg = settings(**changed)
+    with Store.open(path) as store:
+        return list(train(components(seen, cfg), store, cfg))
+
+
+def test_seeding_starts_from_the_zero_triplet_alone_and_learns_nothing(seen: Watched, tmp_path: Path) -> None:
+    steps = run(seen, tmp_path / "run.db", steps=0)
+    program = read_payload(ZERO.payload).program
+    assert seen.prompts[0][0].text == f"propose deduction\n```python\n{program}\n```\n```input\n1\n```\n<think>"
+    assert "update" not in seen.calls
+    assert steps[0].number == 1 - 8
+    assert all(task.trials == 0 for step in steps for task in step.tasks)
+    counts = Counter(task.kind for step in steps for task in step.tasks)
+    assert min(counts.values()) >= 8  # S = factor 2 * batch 4
+    before = Counter(task.kind for step in steps[:-1] for task in step.tasks)
+    assert min(before.values()) < 8  # and not a round more
+
+
+def test_a_model_that_cannot_propose_is_told_so(sandbox: Sandbox, tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    with pytest.raises(UserError) as stopped:
+        run(watched(sandbox, says("I'd rather not.")), path)
+    text = str(stopped.value)
+    assert "\n" not in text
+    assert "0 of 8 deduction" in text
+    assert "0 of 8 induction" in text
+    assert "open_thought 96" in text
+    assert "I'd rather not." in text
+    assert "raise seeding.rounds" in text
+    with Store.open(path) as store:  # what was done is kept
+        assert store.last_step() == 0
+
+
+def test_a_short_seeding_goes_on_and_is_flagged(seen: Watched, tmp_path: Path) -> None:
+    steps = run(seen, tmp_path / "run.db", steps=1, seeding={"factor": 4, "rounds": 2})
+    assert steps[-1].number == 1
+    with Store.open(tmp_path / "run.db") as store:
+        [(step, flag)] = store.flags()
+    assert (step, flag.name) == (1, "short_seeding")
+    assert "of 16" in flag.detail
+
+
+def test_ablations_play_only_what_they_name(seen: Watched, tmp_path: Path) -> None:
+    steps = run(seen, tmp_path / "one.db", steps=1, kinds=["deduction"])
+    assert {r.kind for step in steps for r in step.rollouts} == {DEDUCTION}
+    steps = run(seen, tmp_path / "two.db", steps=1, kinds=["deduction", "abduction"])
+    assert {r.kind for step in steps for r in step.rollouts} == {DEDUCTION, ABDUCTION}
+    seen.prompts.clear()
+    run(seen, tmp_path / "three.db", steps=1, propose={"batch": 4, "references": 0})
+    texts = [prompt.text for prompts in seen.prompts for prompt in prompts]
+    shown = [text for text in texts if text.startswith(("propose deduction", "propose abduction"))]
+    assert set(shown) == {"propose deduction\n<think>", "propose abduction\n<think>"}
