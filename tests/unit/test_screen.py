@@ -13,7 +13,7 @@ from absolute_zero.config import Config
     [
         ([0.051, 0.034, 0.069], "better: +5.1 points"),
         ([-0.051, -0.069, -0.034], "worse: -5.1 points"),
-        ([0.01, -0.01, 0.03], "neither better nor worse, for all we can tell: +1.0 points"),
+        ([0.01, -0.01, 0.03], "no significant change (95 % interval includes 0): +1.0 points"),
     ],
 )
 def test_the_end_of_a_run(gain: list[float], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,7 +27,7 @@ def test_the_end_of_a_run(gain: list[float], said: str, capsys: pytest.CaptureFi
         screen.result({**sides, "steps": 60, "seconds": 600.4, "sampled_tokens": 2_600_000})
     shown = capsys.readouterr().out
     value, low, high = (f"{100 * part:+.1f}" for part in gain)
-    assert f"mean         T=1    40.8    {100 * (0.408 + gain[0]):.1f}   {value} [{low}, {high}]" in shown
+    assert f"mean         T=1       40.8    {100 * (0.408 + gain[0]):.1f}   {value} [{low}, {high}]" in shown
     assert "greedy" not in shown
     assert f"{said} at T=1" in shown
     assert "60 steps in 600 s, 2,600,000 tokens sampled" in shown
