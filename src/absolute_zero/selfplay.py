@@ -99,22 +99,20 @@ def validate(
 ) -> list[Validation]:
     """Return each proposal as an accepted task, or why not: does it run, always alike; does it vary; is it new?"""
     outcomes = iter(parts.executor.run([p.parsed.job for p in proposals if isinstance(p.parsed, Proposal)]))
-    results: list[tuple[Task | Grade, bool]] = []
-    probes: list[Any] = []
+    results: list[tuple[Task | Grade, bool, Any]] = []  # with the job that probes a task, or None
     for proposal in proposals:
-        result, valid = proposal.parsed, False
+        result, valid, probe = proposal.parsed, False, None
         if isinstance(result, Proposal):
             task_type, outcome = parts.task_types[proposal.kind], next(outcomes)
             result, valid = LOST if outcome.lost else task_type.build_task(result, outcome), outcome.ok
             if isinstance(result, Task):
-                probes.append(task_type.probe(result, Key(cfg.seed).at("probe", proposal.kind)))
-        results.append((result, valid))
-    probed = iter(parts.executor.run([job for job in probes if job is not None]))
-    jobs = iter(probes)
+                probe = task_type.probe(result, Key(cfg.seed).at("probe", proposal.kind))
+        results.append((result, valid, probe))
+    probed = iter(parts.executor.run([probe for *_, probe in results if probe is not None]))
     validations: list[Validation] = []
-    for proposal, (result, valid) in zip(proposals, results, strict=True):
+    for proposal, (result, valid, probe) in zip(proposals, results, strict=True):
         if isinstance(result, Task):
-            outcome = None if next(jobs) is None else next(probed)
+            outcome = None if probe is None else next(probed)
             lost = outcome is not None and outcome.lost
             identity = LOST if lost else parts.task_types[proposal.kind].identity(result, outcome)
             result = buffer.admit(result, identity, number, proposal.references)
