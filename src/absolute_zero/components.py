@@ -14,10 +14,12 @@ from typing import Any, Final, final
 
 from absolute_zero import checked, plugins
 from absolute_zero.config import Config
+from absolute_zero.forms import Example, Form, Slot
 from absolute_zero.keys import Key
-from absolute_zero.ports import Components, Domain, Estimator, Executor, Policy, RewardTerm
+from absolute_zero.ports import Components, Domain, Estimator, Executor, Policy, RewardTerm, TaskType
 from absolute_zero.rewards import check_scales
-from absolute_zero.types import Completion, Prompt, Sample, Sampling, Step, UserError
+from absolute_zero.text import Answer, thought_and_answer
+from absolute_zero.types import Completion, Prompt, Role, Sample, Sampling, Step, Task, UserError
 
 EMBEDDED: Final = "embedded"
 """The name of the model in the package."""
@@ -106,14 +108,57 @@ def open_components(cfg: Config) -> Generator[Components]:
     scales = plugins.load("rewards", cfg.reward.scale)
     check_scales(scales, cfg.reward.scale)
     policy = open_policy(cfg)
+    form = open_form(cfg, policy, domain, known)
     executor: Executor = domain.open_executor(cfg)
     if wrong := plugins.lacks(executor, plugins.EXECUTOR):
         raise UserError(f"domain {cfg.domain!r} opens no executor: {wrong}")
     try:
         task_types = {kind: known[kind] for kind in cfg.kinds}
-        yield Components(policy, executor, task_types, domain.seeds(), estimators, terms, scales)
+        yield Components(policy, executor, task_types, domain.seeds(), estimators, terms, scales, form)
     finally:
         executor.close()
+
+
+def open_form(cfg: Config, policy: Policy, domain: Domain, task_types: Mapping[str, TaskType]) -> Form:
+    """Return how this model is asked and read, with the domain's worked examples. Raises UserError for a chat template
+    that is asked for and not there, and for a worked example that is not in strict form."""
+    settings, chat = cfg.form, getattr(policy, "chat", None)
+    if settings.template == "chat" and chat is None:
+        raise UserError(f'model {cfg.model.path!r} has no chat template: set form.template to "text" or "auto"')
+    slots = [(kind, role) for kind in cfg.kinds for role in Role]
+    labels = {slot: tuple(getattr(task_types[slot[0]], "labels", {}).get(slot[1], ())) for slot in slots}
+    examples: dict[Slot, list[Example]] = {}
+    for kind, role in slots if settings.examples else ():
+        worked = domain.worked_examples(kind, role)[: settings.examples]
+        examples[kind, role] = [worked_example(task_types[kind], role, *pair) for pair in worked]
+    return Form(
+        settings.reading,
+        None if settings.template == "text" else chat,
+        settings.tags,
+        settings.opening,
+        settings.system or "",
+        [*settings.think, *settings.answer],
+        examples,
+        labels,
+        settings.strict_by,
+    )
+
+
+def worked_example(task_type: TaskType, role: Role, question: Any, response: str) -> Example:
+    """Return a worked example of a domain; the question is a prompt, a task, or the references of a proposal.
+
+    Raises UserError for a response that is not in strict form.
+    """
+    prompt = question
+    if isinstance(question, Task):
+        prompt = task_type.solve_prompt(question)
+    elif not isinstance(question, Prompt):
+        prompt = task_type.propose_prompt(question)
+    opened = prompt.opens_thought and isinstance(question, Prompt)  # a response to a task is whole
+    parts = thought_and_answer(response, opened)
+    if not isinstance(parts, Answer):
+        raise UserError(f"a worked example of {task_type.kind} ({role}) is not in strict form ({parts}): fix it")
+    return Example(prompt, parts.thought, parts.text)
 
 
 def _load_estimators(cfg: Config) -> Mapping[str, Estimator]:

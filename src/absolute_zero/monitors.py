@@ -60,7 +60,11 @@ def _difficulty(step: Step) -> dict[str, float]:
 
 
 def _rollouts(step: Step) -> dict[str, float]:
-    """Count rollouts, and those that were masked, malformed or correct; average tokens and reward, by role and kind."""
+    """Count rollouts, and those that were masked, malformed or correct; average tokens and reward, by role and kind.
+
+    Where responses were read that are not in strict form, those that are, and are correct, are counted apart.
+    """
+    natural = any(not it.strict and it.grade.status not in (Status.MALFORMED, Status.MASKED) for it in step.rollouts)
     values: defaultdict[str, list[float]] = defaultdict(list)
     counts: Counter[str] = Counter()
     for rollout in step.rollouts:
@@ -69,6 +73,9 @@ def _rollouts(step: Step) -> dict[str, float]:
         counts[f"rollouts/masked/{role_and_kind}"] += status is Status.MASKED
         counts[f"rollouts/malformed/{role_and_kind}"] += status is Status.MALFORMED
         counts[f"rollouts/correct/{role_and_kind}"] += rollout.grade.correct
+        if natural:
+            counts[f"rollouts/strict/{role_and_kind}"] += rollout.strict and status is not Status.MALFORMED
+            counts[f"rollouts/strict_correct/{role_and_kind}"] += rollout.strict and rollout.grade.correct
         values[f"response_tokens/mean/{role_and_kind}"].append(len(rollout.completion.tokens))
         if rollout.reward is not None:
             values[f"reward/mean/{role_and_kind}"].append(rollout.reward)
@@ -91,11 +98,12 @@ def complaint(short: Mapping[str, int], wanted: int, store: Store) -> str:
     missing = " and ".join(f"{size} of {wanted} {kind}" for kind, size in short.items())
     counts: Counter[str] = Counter()
     for _, rejection in store.rejections():
-        counts[rejection.reason] += rejection.count
+        if rejection.kind in short:
+            counts[rejection.reason] += rejection.count
     commonest = counts.most_common(6)
     reasons = ", ".join(f"{reason} {count}" for reason, count in commonest) or "none"
-    rejected = [stored.rollout for stored in store.rollouts(store.last_step() or 0) if not stored.rollout.task]
-    texts = [rollout.completion.text for rollout in rejected if rollout.completion.text]
+    last = [stored.rollout for stored in store.rollouts(store.last_step() or 0)]
+    texts = [it.completion.text for it in last if it.kind in short and not it.task and it.completion.text]
     examples = " and ".join(repr(text[-160:]) for text in texts[-2:]) or "none kept"
     remedy = REMEDIES.get(commonest[0][0], REMEDY) if commonest else REMEDY
     return f"seeding gave only {missing} tasks; rejected: {reasons}; the last responses: {examples}: {remedy}"

@@ -39,7 +39,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         )
     },
     "rewards": {name: f"absolute_zero.rewards:{name.upper()}" for name in ("paper", "reference")},
-    "templates": {name: f"absolute_zero.domains.python:{name.upper()}" for name in ("long", "compact")},
+    "templates": {name: f"absolute_zero.domains.python:{name.upper()}" for name in ("long", "brief", "compact")},
     "recipes": {},
 }  # fmt: skip
 """The parts in this package, by group and name: dotted names. Its recipes are files that `config` finds."""
@@ -87,7 +87,7 @@ def choices(group: str) -> str:
     """Return what may be given as a name in a group, as a phrase after "give".
 
     >>> choices("templates")
-    'one of "long", "compact", a folder such as ./templates, or package.module:name'
+    'one of "long", "brief", "compact", a folder such as ./templates, or package.module:name'
     """
     return listed([*names(group)], "a folder such as ./templates, " if group == "templates" else "")
 

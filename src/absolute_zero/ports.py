@@ -26,8 +26,22 @@ from absolute_zero.types import (
 )
 
 
+class Chat(NamedTuple):
+    """How a model takes chat messages, by its chat template."""
+
+    opens_thought: bool = False
+    """The template itself begins the response with the tag of the thought."""
+    takes_system: bool = True
+    """A system message gets to the model."""
+    keeps_thoughts: bool = True
+    """Thoughts in earlier turns of the assistant get to the model."""
+
+
 class Policy(Protocol):
-    """One model in both roles. Only prompts, text, token ids and floats cross this line."""
+    """One model in both roles. Only prompts, text, token ids and floats cross this line.
+
+    It may have an attribute `chat`, a `Chat` or None: how it takes messages. Without it prompts are plain text.
+    """
 
     def sample(
         self, prompts: Sequence[Prompt], n: int, sampling: Sampling, keys: Sequence[Key]
@@ -188,8 +202,12 @@ class Domain(Protocol):
         """
         ...
 
-    def worked_examples(self, kind: str, role: Role) -> Sequence[tuple[Prompt, str]]:
-        """Return prompts with a response each, in strict form, for few-shot prompts; it may be empty."""
+    def worked_examples(self, kind: str, role: Role) -> Sequence[tuple[Any, str]]:
+        """Return questions with a good response each, in strict form, to show before a prompt; it may be empty.
+
+        A question is a prompt; or what its task type makes one of: a task to solve, or the references of a proposal
+        (a sequence of tasks). Then it has the templates of the settings.
+        """
         ...
 
     def read_row(self, row: Mapping[str, Any]) -> Sequence[Task | Proposal]:
@@ -232,3 +250,5 @@ class Components(NamedTuple):
     """Terms with their weights, added to the reward of responses that pass."""
     scales: Mapping[Role, Any] | None = None
     """What each status earns, where that is a plug-in's table; None: the settings' own (`absolute_zero.rewards`)."""
+    form: Any = None
+    """How prompts are dressed and responses read, an `absolute_zero.forms.Form`; None: plain text, the paper's tags."""

@@ -98,6 +98,8 @@ class Scale:
     failed: float = NOT_PASSING
     malformed: float = FORMAT_ERROR
     neutral: float = UNFORESEEABLE
+    natural: float = 0.0
+    """Added to what a response earns whose format is only natural, and not strict (`absolute_zero.forms`)."""
 
 
 BOTH = Scale()
@@ -129,6 +131,18 @@ def check_scales(scales: Scales, name: str) -> None:
             raise UserError(
                 f"reward.scale = {name!r} has no whole scale for {role}: give a rewards.Scale for each role"
             )
+
+
+def formed(reward: float, scale: Scale, strictness: float) -> float:
+    """Return what a response earns whose format is only natural: from its reward, as it would be in strict form.
+
+    `strictness` is how far the schedule from natural to strict has come: at 1 it is paid as a malformed one.
+
+    >>> formed(1.0, BOTH, 0.0), formed(1.0, BOTH, 0.5), formed(1.0, BOTH, 1.0)
+    (1.0, 0.0, -1.0)
+    """
+    extra = getattr(scale, "natural", 0.0)  # a plug-in's own scale may lack it
+    return (1.0 - strictness) * (reward + extra) + strictness * scale.malformed
 
 
 def composite(status: Status, score: float, scale: Scale = BOTH) -> float | None:

@@ -14,18 +14,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from absolute_zero import advantages, rewards, text
+from absolute_zero import advantages, rewards
 from absolute_zero.buffer import Buffer
 from absolute_zero.config import Config
+from absolute_zero.forms import Form
 from absolute_zero.keys import Key
 from absolute_zero.ports import Components, State
+from absolute_zero.text import Answer
 from absolute_zero.types import (
-    Completion,
     Grade,
-    Prompt,
     Proposal,
     ProposalRollout,
-    Refusal,
     Reward,
     Role,
     Rollout,
@@ -61,34 +60,32 @@ def step(number: int, parts: Components, buffer: Buffer, state: State, cfg: Conf
     return Step(number, tuple(validations), tuple(fresh), (*rollouts, *unused), state, stats)
 
 
+def form_of(parts: Components) -> Form:
+    """Return how prompts are dressed and responses read: as plain text in the paper's format, if nothing is said."""
+    return parts.form or Form()
+
+
 # --- 1. propose ---------------------------------------------------------------------------------------------
 
 
 def propose(parts: Components, buffer: Buffer, cfg: Config, key: Key) -> list[ProposalRollout]:
     """Return B proposals of each kind, one response to a prompt."""
+    form, role = form_of(parts), Role.PROPOSE
     items = [(kind, item) for kind in parts.task_types for item in range(cfg.propose.batch)]
     references = [buffer.references(kind, key.at("references", kind, item)) for kind, item in items]
-    prompts = [parts.task_types[kind].propose_prompt(shown) for (kind, _), shown in zip(items, references, strict=True)]
-    keys = [key.at("propose", kind, item) for kind, item in items]
-    completions = parts.policy.sample(prompts, 1, cfg.sampling.drawing, keys)
+    prompts = [
+        form.dress((kind, role), parts.task_types[kind].propose_prompt(shown))
+        for (kind, _), shown in zip(items, references, strict=True)
+    ]
+    sampling = replace(cfg.sampling.drawing, stop=form.stops(role))
+    completions = parts.policy.sample(prompts, 1, sampling, [key.at("propose", kind, item) for kind, item in items])
     proposals: list[ProposalRollout] = []
     for (kind, item), shown, prompt, [completion] in zip(items, references, prompts, completions, strict=True):
-        answer = read_answer(prompt, completion)
-        parsed = answer if isinstance(answer, Grade) else parts.task_types[kind].parse_proposal(shown, answer)
-        proposals.append(ProposalRollout(kind, item, shown, prompt, completion, parsed))
+        answer = form.read((kind, role), prompt, completion)
+        strict = isinstance(answer, Answer) and answer.strict
+        parsed = parts.task_types[kind].parse_proposal(shown, answer.text) if isinstance(answer, Answer) else answer
+        proposals.append(ProposalRollout(kind, item, shown, prompt, completion, parsed, strict))
     return proposals
-
-
-def read_answer(prompt: Prompt, completion: Completion) -> str | Grade:
-    """Return what stands in the answer of a response, or why nothing does."""
-    if not completion.tokens:
-        return Grade(Status.MASKED, reason="prompt_too_long")
-    if completion.truncated:
-        return Grade(Status.MALFORMED, reason="truncated")
-    parts = text.thought_and_answer(completion.text, opened=prompt.opens_thought)
-    if isinstance(parts, Refusal):
-        return Grade(Status.MALFORMED, reason=parts.reason, detail=parts.detail)
-    return parts.text
 
 
 # --- 2. validate --------------------------------------------------------------------------------------------
@@ -106,6 +103,7 @@ def validate(
             task_type, outcome = parts.task_types[proposal.kind], next(outcomes)
             result, valid = LOST if outcome.lost else task_type.build_task(result, outcome), outcome.ok
             if isinstance(result, Task):
+                valid = True  # a task type may do with what ran of it
                 probe = task_type.probe(result, Key(cfg.seed).at("probe", proposal.kind))
         results.append((result, valid, probe))
     probed = iter(parts.executor.run([probe for *_, probe in results if probe is not None]))
@@ -127,14 +125,22 @@ def solve(
     tasks: Sequence[Task], n: int, parts: Components, sampling: Sampling, key: Key, first: int = 0
 ) -> list[Rollout]:
     """Return n graded answers to each task, task by task: the only door to answering. Items count from `first`."""
-    prompts = [parts.task_types[task.kind].solve_prompt(task) for task in tasks]
+    form, role = form_of(parts), Role.SOLVE
+    slots = [(task.kind, role) for task in tasks]
+    prompts = [
+        form.dress(slot, parts.task_types[task.kind].solve_prompt(task))
+        for slot, task in zip(slots, tasks, strict=True)
+    ]
     keys = [key.at("solve", task.kind, item) for item, task in enumerate(tasks, first)]
-    completions = parts.policy.sample(prompts, n, sampling, keys)
-    checks: list[list[Any]] = []  # of each answer: its grade, or the job that decides it
-    for task, prompt, row in zip(tasks, prompts, completions, strict=True):
-        answers = [read_answer(prompt, completion) for completion in row]
-        task_type = parts.task_types[task.kind]
-        checks.append([a if isinstance(a, Grade) else task_type.check(task, a) for a in answers])
+    completions = parts.policy.sample(prompts, n, replace(sampling, stop=form.stops(role)), keys)
+    answers = [
+        [form.read(slot, prompt, completion) for completion in row]
+        for slot, prompt, row in zip(slots, prompts, completions, strict=True)
+    ]
+    checks: list[list[Any]] = [  # of each answer: its grade, or the job that decides it
+        [a if isinstance(a, Grade) else parts.task_types[task.kind].check(task, a.text) for a in row]
+        for task, row in zip(tasks, answers, strict=True)
+    ]
     jobs = list(dict.fromkeys(check for row in checks for check in row if not isinstance(check, Grade)))
     outcomes = dict(zip(jobs, parts.executor.run(jobs), strict=True))  # equal ones run once
     rollouts: list[Rollout] = []
@@ -144,8 +150,9 @@ def solve(
             if not isinstance(grade, Grade):
                 outcome = outcomes[check]
                 grade = LOST if outcome.lost else parts.task_types[task.kind].check_result(task, outcome)
-            item = first + index
-            rollouts.append(Rollout(Role.SOLVE, task.kind, item, attempt, task.id, prompts[index], completion, grade))
+            strict = getattr(answers[index][attempt], "strict", False)
+            address = (role, task.kind, first + index, attempt, task.id)
+            rollouts.append(Rollout(*address, prompts[index], completion, grade, strict=strict))
     return rollouts
 
 
@@ -187,9 +194,8 @@ def reward_proposals(validations: Sequence[Validation], fresh: Sequence[Task], c
             result = Grade(Status.MASKED, reason="no_rollouts")
             if task.trials:
                 result = Grade(Status.PASSED, rewards.learnability(task.successes, task.trials, form))
-        rollouts.append(
-            Rollout(Role.PROPOSE, proposal.kind, proposal.item, 0, id_, proposal.prompt, proposal.completion, result)
-        )
+        address = (Role.PROPOSE, proposal.kind, proposal.item, 0, id_)
+        rollouts.append(Rollout(*address, proposal.prompt, proposal.completion, result, strict=proposal.strict))
     return rollouts
 
 
@@ -197,7 +203,7 @@ def compute_rewards(
     rollouts: Sequence[Rollout], tasks: Sequence[Task], number: int, parts: Components, cfg: Config
 ) -> list[Rollout]:
     """Return the rollouts with what each is paid: its scale's worth, and for one that passed the weighted terms."""
-    scales = parts.scales or rewards.SCALES[cfg.reward.scale]
+    scales, strictness = parts.scales or rewards.SCALES[cfg.reward.scale], form_of(parts).strictness(number)
     by_id = {task.id: task for task in tasks}
     paid: list[Rollout] = []
     for rollout in rollouts:
@@ -206,6 +212,8 @@ def compute_rewards(
             reward += sum(weight * term(rollout, by_id[rollout.task], number) for term, weight in parts.reward_terms)
             if not abs(reward) <= advantages.BOUND:  # nan is within nothing
                 raise UserError(f"reward.terms: task {rollout.task} would earn {reward}: mend the term that says so")
+        if reward is not None and not rollout.strict and rollout.grade.status is not Status.MALFORMED:
+            reward = rewards.formed(reward, scales[rollout.role], strictness)
         paid.append(replace(rollout, reward=reward))
     return paid
 

@@ -24,7 +24,7 @@ from absolute_zero.values import Unreadable, read, read_arguments
 THINK, THOUGHT, ANSWER, ANSWERED = TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 """Exact: upper case, blanks inside or `&lt;` make it no tag, as it would be none to a sampler's stop string."""
 
-PROGRAM, INPUT, OUTPUT, MESSAGE = LABELS = ("python", "input", "output", "message")
+PROGRAM, INPUT, OUTPUT, MESSAGE, INPUTS = LABELS = ("python", "input", "output", "message", "inputs")
 _SPELLINGS: Final = {"py": PROGRAM, "python3": PROGRAM}
 _MARGIN: Final = 3
 """Columns by which a closing fence may be indented beyond its opening one (CommonMark 4.5): four are content, such as
@@ -66,6 +66,8 @@ class Answer:
 
     thought: str
     text: str
+    strict: bool = True
+    """It has the tags as `thought_and_answer` wants them."""
 
 
 def thought_and_answer(text: str, opened: bool) -> Answer | Refusal:
@@ -96,7 +98,7 @@ def thought_and_answer(text: str, opened: bool) -> Answer | Refusal:
     if not answer.strip():
         return Refusal(Reason.EMPTY)
     if any(tag in answer for tag in TAGS):
-        _, outside = _split(answer)
+        _, outside = split_blocks(answer)
         if any(tag in line for line in outside for tag in TAGS) and _bare(answer, INPUT) is None:
             return Refusal(Reason.STRAY_TAG)
     return Answer(thought, answer)
@@ -114,7 +116,7 @@ def fenced(answer: str, label: str) -> str | Refusal:
     >>> fenced("So:\\n```output\\n[1, 2]\\n```\\nDone.", "output"), fenced(" [1, 2] ", "output")
     ('[1, 2]', '[1, 2]')
     """
-    blocks, _ = _split(answer)
+    blocks, _ = split_blocks(answer, (label,))
     if len(blocks) == 1 and not blocks[0].label:
         return _last(blocks, "", detail=label)
     bare = _bare(answer, label)  # never an answer with blocks: it has more lines, or is a fence
@@ -127,7 +129,7 @@ def blocks(answer: str, label: str) -> list[str] | Refusal:
     >>> blocks("```a\\n1\\n```\\n```b\\n2\\n```\\n```a\\n3\\n```", "a")
     ['1', '3']
     """
-    parts = [block for block in _split(answer)[0] if block.label == label]
+    parts = [block for block in split_blocks(answer, (label,))[0] if block.label == label]
     return [part.text for part in parts] if all(part.closed for part in parts) else Refusal(Reason.OPEN_BLOCK, label)
 
 
@@ -165,9 +167,13 @@ class _Fence:
         return same and self.column <= opening.column + _MARGIN
 
 
+@final
 @dataclass(frozen=True, slots=True)
-class _Block:
+class Block:
+    """What stands between two fences."""
+
     label: str
+    """In lower case; empty for none."""
     text: str
     closed: bool
 
@@ -186,21 +192,22 @@ def _fence(line: str) -> _Fence | None:
     return _Fence(mark, length, indent, column, info.strip(), "\r" if line.endswith("\r") else "")
 
 
-def _block(opening: _Fence, lines: list[str], closed: bool) -> _Block:
+def _block(opening: _Fence, lines: list[str], closed: bool) -> Block:
     """Return a block of these lines, freed of the indentation that its fence has."""
     if opening.newline:
         lines = [line.removesuffix(opening.newline) for line in lines]
     if opening.indent:
         lines = [line[min(opening.indent, len(line) - len(line.lstrip(" \t"))) :] for line in lines]
-    return _Block(opening.label, "\n".join(lines), closed)
+    return Block(opening.label, "\n".join(lines), closed)
 
 
-def _split(answer: str) -> tuple[list[_Block], list[str]]:
+def split_blocks(answer: str, labels: Sequence[str] = ()) -> tuple[list[Block], list[str]]:
     """Return the blocks of an answer in their order, and its lines that are content of no closed one.
 
-    As in CommonMark, with two more ends to a block. A fence with one of our labels begins a part, so the block
-    before it was left open, or was a wrapper around the parts. A closing fence may have a tag right after it."""
-    blocks: list[_Block] = []
+    As in CommonMark, with two more ends to a block. A fence with one of our labels, or of `labels`, begins a part, so
+    the block before it was left open, or was a wrapper around the parts. A closing fence may have a tag right after
+    it."""
+    blocks: list[Block] = []
     outside: list[str] = []
     opening: _Fence | None = None
     lines: list[str] = []
@@ -210,7 +217,7 @@ def _split(answer: str) -> tuple[list[_Block], list[str]]:
             closes = begins = False
             if fence is not None and fence.ends(opening):
                 closes = not fence.info or fence.info.startswith(TAGS)
-                begins = fence.opens and fence.label in LABELS
+                begins = fence.opens and (fence.label in LABELS or fence.label in labels)
             if not closes and not begins:
                 lines.append(line)
                 continue
@@ -227,7 +234,7 @@ def _split(answer: str) -> tuple[list[_Block], list[str]]:
     return blocks, outside
 
 
-def _last(blocks: list[_Block], label: str, detail: str = "") -> str | Refusal:
+def _last(blocks: list[Block], label: str, detail: str = "") -> str | Refusal:
     parts = [block for block in blocks if block.label == label]
     if not parts:
         return Refusal(Reason.NO_BLOCK, detail or label)
@@ -305,29 +312,33 @@ def read_program_and_input(answer: str) -> tuple[str, str] | Refusal:
     >>> read_program_and_input("```python\\ndef f(x):\\n    return x\\n```\\n```input\\n1\\n```")
     ('def f(x):\\n    return x', '1')
     """
-    blocks, _ = _split(answer)
+    blocks, _ = split_blocks(answer)
     program, argument = _last(blocks, PROGRAM), _last(blocks, INPUT)
     if isinstance(program, Refusal):
         return program
     return argument if isinstance(argument, Refusal) else (program, _arguments(argument))
 
 
-def read_inputs_and_message(answer: str, count: int) -> tuple[tuple[str, ...], str] | Refusal:
-    """Return the texts of `count` argument lists, one from each input block, and a message: a proposal of induction.
+def read_inputs_and_message(answer: str, count: int, least: int = 0) -> tuple[tuple[str, ...], str] | Refusal:
+    """Return the texts of `count` argument lists and a message: a proposal of induction. The lists stand in one block,
+    one a line, or in a block each.
 
-    Exactly as many as were asked for: which of eleven are the ten is nothing to guess, and neither are the missing.
+    Exactly as many as were asked for: which of eleven are the ten is nothing to guess, and neither are the missing. Or,
+    with `least`, any number from that on.
 
-    >>> read_inputs_and_message("```input\\n1\\n```\\n```input\\nf(2)\\n```\\n```message\\nDouble it.\\n```", count=2)
+    >>> read_inputs_and_message("```inputs\n1\nf(2)\n```\n```message\nDouble it.\n```", count=2)
     (('1', '2'), 'Double it.')
     """
-    blocks, _ = _split(answer)
-    inputs = [block for block in blocks if block.label == INPUT]
-    if not all(block.closed for block in inputs):
-        return Refusal(Reason.OPEN_BLOCK, INPUT)
-    if len(inputs) != count:
-        return Refusal(Reason.COUNT, f"{len(inputs)} inputs, {count} were asked for")
-    message = _last(blocks, MESSAGE)
-    return message if isinstance(message, Refusal) else (tuple(_arguments(block.text) for block in inputs), message)
+    lines = blocks(answer, INPUTS)
+    if lines and not isinstance(lines, Refusal):
+        lines = [line for line in lines[-1].split("\n") if line.strip()]
+    arguments = lines or blocks(answer, INPUT)
+    if isinstance(arguments, Refusal):
+        return arguments
+    if len(arguments) < least if least else len(arguments) != count:
+        return Refusal(Reason.COUNT, f"{len(arguments)} inputs, {least or count} were asked for")
+    message = _last(split_blocks(answer)[0], MESSAGE)
+    return message if isinstance(message, Refusal) else (tuple(map(_arguments, arguments)), message)
 
 
 # --- and write ----------------------------------------------------------------------------------------------

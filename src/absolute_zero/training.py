@@ -3,7 +3,8 @@
 Promises: whatever happens, the store holds whole steps, and a run that goes on from them makes the same steps. Floor 3.
 """
 
-from collections.abc import Callable, Iterator, Set
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Set
 
 from absolute_zero.buffer import Buffer
 from absolute_zero.config import Config
@@ -25,22 +26,45 @@ def train(
     """Seed, then train, from wherever the store stands; yield each step once it is stored.
 
     The policy must be what it was after the store's last step. `keep` may save it; what it gives is stored with the
-    step. Raises UserError if seeding leaves less than a batch of some kind; less than S is a flag.
+    step. A kind of which seeding leaves less than a batch is left out, with a flag; less than S is a flag. Raises
+    UserError if no kind is left.
     """
     buffer = Buffer.fold(store.tasks(), cfg, parts.task_types, parts.seeds, held_out)
     last, wanted, state = store.last_step(), cfg.seeding.factor * cfg.propose.batch, store.state()
+    seeded = Counter(task.kind for task in store.tasks() if task.step <= 0)
     for number in range(1 - cfg.seeding.rounds if last is None else last + 1, cfg.steps + 1):
-        short = {kind: buffer.size(kind) for kind in parts.task_types if buffer.size(kind) < wanted}
+        short = {kind: seeded[kind] for kind in parts.task_types if seeded[kind] < wanted}
         if number <= 0 and not short:
             continue
-        flags = [Flag("short_seeding", complaint(short, wanted, store))] if number == 1 and short else []
-        if flags and min(short.values()) < cfg.propose.batch:
-            raise UserError(flags[0].detail)
+        flags = _short_seeding(short, wanted, cfg, store) if number == 1 else []
+        if number > 0:
+            parts = _playable(parts, short, cfg, store)
         done = step(number, parts, buffer, state, cfg) if number > 0 else seed(number, parts, buffer, cfg)
         state = done.state
+        seeded.update(task.kind for task in done.tasks if number <= 0)
         extras = keep(done)
         store.commit(done, {**measure(done), **extras.metrics}, extras.clocks, extras.checkpoint, flags=flags)
         yield done
+
+
+def _short_seeding(short: Mapping[str, int], wanted: int, cfg: Config, store: Store) -> list[Flag]:
+    """Return what is to be said of kinds with fewer tasks than are wanted: each that is left out, then the others."""
+    out = {kind: size for kind, size in short.items() if size < cfg.propose.batch}
+    flags = [
+        Flag("left_out", f"{kind} is left out: {complaint({kind: size}, wanted, store)}") for kind, size in out.items()
+    ]
+    rest = {kind: size for kind, size in short.items() if kind not in out}
+    return [*flags, *([Flag("short_seeding", complaint(rest, wanted, store))] if rest else [])]
+
+
+def _playable(parts: Components, short: Mapping[str, int], cfg: Config, store: Store) -> Components:
+    """Return the parts without the kinds of which seeding gave less than a batch. Raises UserError if none is left."""
+    kept = {
+        kind: it for kind, it in parts.task_types.items() if short.get(kind, cfg.propose.batch) >= cfg.propose.batch
+    }
+    if not kept:
+        raise UserError(complaint(short, cfg.seeding.factor * cfg.propose.batch, store))
+    return parts._replace(task_types=kept)
 
 
 def seed(number: int, parts: Components, buffer: Buffer, cfg: Config) -> Step:

@@ -158,7 +158,7 @@ class Task:
     group: str = ""
     """In evaluation, tasks of one group are solved or not together; empty: a task of its own. Not stored."""
     id: int = 0
-    """Counts the accepted tasks of a run from 1, in the order they were accepted; seeds have 0."""
+    """Counts the accepted tasks of a run from 1; seeds have 0."""
     step: int = 0
     """Training steps count from 1; seeding rounds are the numbers up to 0."""
     references: tuple[int, ...] = ()
@@ -211,14 +211,15 @@ class Prompt:
 
     text: str = ""
     messages: tuple[Message, ...] = ()
-    """In place of `text`, for models with a chat template."""
+    """In place of `text`; a last one of the assistant begins the response."""
     opens_thought: bool = False
     """It ends inside a thought: the response has only to close it."""
 
     @property
     def shown(self) -> str:
         """The prompt as one text for people."""
-        return self.text or "\n\n".join(f"{message.role}: {message.content}" for message in self.messages)
+        whole = [f"{role}: {content}" if len(self.messages) > 1 else content for role, content in self.messages]
+        return self.text or "\n\n".join(whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +243,9 @@ class Completion:
     """
 
     text: str
-    """Ends with the stop string if there was one."""
+    """It ends with the stop string if there was one."""
     tokens: tuple[int, ...]
-    """Every sampled token, an end-of-text token included. Empty only if the prompt was too long to answer."""
+    """Every sampled token, an end-of-text one included; empty only if the prompt was too long."""
     logprobs: tuple[float, ...]
     """Natural log of the probability with which the sampler drew each token."""
     truncated: bool = False
@@ -261,9 +262,6 @@ class Sample:
     weight: float = 1.0
 
 
-# --- how it fared -------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Grade:
     """How one response fared, and why.
@@ -276,9 +274,8 @@ class Grade:
     score: float = 0.0
     """The role's own reward, in [0, 1]; counts only where the status is PASSED."""
     reason: str = ""
-    """One word from a fixed set, so that they can be counted; empty if it passed."""
+    """A word of a small set, to be counted; empty if it passed. `detail` is one line for a reader."""
     detail: str = ""
-    """One line for a reader."""
 
     @property
     def correct(self) -> bool:
@@ -304,6 +301,8 @@ class Rollout:
     """None: it left the batch."""
     weight: float = 0.0
     advantage: float = 0.0
+    strict: bool = True
+    """Its format is the strict one (`absolute_zero.forms`); not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +337,7 @@ class ProposalRollout:
     prompt: Prompt
     completion: Completion
     parsed: Proposal | Grade
+    strict: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,15 +112,14 @@ def blocks(prompt: str, label: str) -> list[str]:
 
 def test_prompts_are_deterministic_and_open_the_thought(case: Case) -> None:
     for prompt in (case.type.propose_prompt(case.references), case.type.solve_prompt(case.task)):
-        assert prompt.opens_thought
-        assert prompt.text.endswith(THINK)
-        assert prompt.text == prompt.text.strip() == prompt.shown
+        assert prompt.opens_thought == bool(prompt.text) == prompt.text.endswith(THINK)
+        assert prompt.shown == prompt.shown.strip()
     assert case.type.propose_prompt(case.references) == case.type.propose_prompt(list(case.references))
     assert case.type.solve_prompt(case.task) == case.type.solve_prompt(replace(case.task, id=9, title="another"))
 
 
 def test_prompts_hold_programs_inputs_and_outputs_verbatim(case: Case) -> None:
-    asked, posed = case.type.propose_prompt(case.references).text, case.type.solve_prompt(case.task).text
+    asked, posed = case.type.propose_prompt(case.references).shown, case.type.solve_prompt(case.task).shown
     for payload in (read_payload(reference.payload) for reference in case.references):
         assert payload.program in asked
         assert payload.pairs[0][0] in asked or case.induction
@@ -138,7 +137,7 @@ def test_prompts_hold_programs_inputs_and_outputs_verbatim(case: Case) -> None:
 
 def test_hidden_pairs_and_gold_never_appear(case: Case) -> None:
     pairs = [(str(10_000 + n), str(20_000 + 2 * n)) for n in range(N)]
-    prompt = case.type.solve_prompt(case.about(DOUBLE, pairs if case.induction else pairs[:1])).text
+    prompt = case.type.solve_prompt(case.about(DOUBLE, pairs if case.induction else pairs[:1])).shown
     hidden = {
         DEDUCTION: ["20000"],
         ABDUCTION: ["10000"],
@@ -176,12 +175,12 @@ def test_a_program_cannot_break_out_of_its_block(case: Case, program: str) -> No
     """Read back from the prompt, it is what it was; and nothing beside it is new."""
     plain = "def f(x):\n    return x"
     count = 1 if case.induction else 2
-    shown = case.type.propose_prompt([task_of(DEDUCTION, program, [("1", "1")])] * count).text
-    base = case.type.propose_prompt([task_of(DEDUCTION, plain, [("1", "1")])] * count).text
+    shown = case.type.propose_prompt([task_of(DEDUCTION, program, [("1", "1")])] * count).shown
+    base = case.type.propose_prompt([task_of(DEDUCTION, plain, [("1", "1")])] * count).shown
     assert blocks(shown, "python")[:count] == [program] * count
     assert shown.replace(text.render_program(program), text.render_program(plain)) == base
     if not case.induction:
-        posed, own = (case.type.solve_prompt(case.about(each, case.pairs)).text for each in (program, DOUBLE))
+        posed, own = (case.type.solve_prompt(case.about(each, case.pairs)).shown for each in (program, DOUBLE))
         assert blocks(posed, "python")[0] == program
         assert posed.replace(text.render_program(program), text.render_program(DOUBLE)) == own
 
@@ -190,7 +189,7 @@ def test_a_program_cannot_break_out_of_its_block(case: Case, program: str) -> No
 def test_a_message_cannot_break_out_of_its_block(message: str) -> None:
     for name in SETS:
         task_type = SETS[name][INDUCTION]
-        posed, plain = (task_type.solve_prompt(Case(task_type, message=each).task).text for each in (message, "x"))
+        posed, plain = (task_type.solve_prompt(Case(task_type, message=each).task).shown for each in (message, "x"))
         assert blocks(posed, "message") == [message]
         assert posed.replace(text.render_message(message), "") == plain.replace(text.render_message("x"), "")
 
@@ -213,10 +212,9 @@ def test_a_perfect_proposal_reads_back_to_the_same_job(case: Case, sandbox: Sand
 def test_the_form_that_a_prompt_shows_is_one_that_is_read(kind: str) -> None:
     """The example at the end of a long prompt, filled in."""
     case = Case(SETS["long"][kind])
-    _, _, form = case.type.propose_prompt(case.references).text.rpartition("in this form:\n")
-    form, _, _ = form.partition("\n\nAssistant:")
+    _, _, form = case.type.propose_prompt(case.references).shown.rpartition("in this form:\n")
     form = form.replace("def f(...):\n    ...\n    return ...", DOUBLE)
-    form = form.replace("(and so on, 6 in all)\n", "```input\n...\n```\n" * 4)
+    form = form.replace("```\n(and so on, 6 lines in all)\n", "...\n" * 4 + "```\n")
     gaps = [*case.inputs, case.message] if kind == INDUCTION else case.inputs[:1]
     assert form.count("...") == len(gaps)
     for gap in gaps:
@@ -272,7 +270,7 @@ def test_comments_in_inputs_do_not_survive(case: Case, sandbox: Sandbox) -> None
     assert isinstance(proposal, Proposal)
     task = case.type.build_task(proposal, sandbox.run([proposal.job])[0])
     assert task == case.task
-    assert "#" not in case.type.solve_prompt(case.task).text
+    assert "#" not in case.type.solve_prompt(case.task).shown
 
 
 VALUE = Result(Verdict.VALUE, "2")

@@ -16,12 +16,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from absolute_zero import plugins
+from absolute_zero.components import worked_example
 from absolute_zero.config import Config
 from absolute_zero.keys import Key
 from absolute_zero.ports import Domain, Executor, TaskType
-from absolute_zero.selfplay import read_answer
 from absolute_zero.text import TAGS, THINK
-from absolute_zero.types import Completion, Grade, Identity, Prompt, Proposal, Role, Status, Task, UserError
+from absolute_zero.types import Grade, Identity, Prompt, Proposal, Role, Status, Task, UserError
 
 
 class Answers(NamedTuple):
@@ -66,6 +66,7 @@ SQL_SETTINGS = {"templates": "absolute_zero_sql:TEMPLATES", "sql": {"pairs": 2}}
 CASES: list[tuple[str, dict[str, Any], Mapping[str, Answers]]] = [
     ("python", {"templates": "compact", "python": {"inputs": 4}}, PYTHON),
     ("python", {"templates": "long", "python": {"inputs": 4}}, PYTHON),
+    ("python", {"templates": "brief", "python": {"inputs": 6, "least_inputs": 3}}, PYTHON),
 ]
 if find_spec("absolute_zero_sql"):  # it is in `examples/`, which a package of ours does not bring
     CASES.append(("absolute_zero_sql.domain:DOMAIN", SQL_SETTINGS, SQL))
@@ -310,10 +311,33 @@ def test_seeds_and_suites_are_tasks_of_its_kinds(index: int) -> None:
 @pytest.mark.parametrize("index", range(len(CASES)))
 def test_worked_examples_are_in_strict_form(index: int) -> None:
     domain, cfg, _ = opened(index)
+    task_types = {task_type.kind: task_type for task_type in domain.task_types(cfg)}
     for kind in cfg.kinds:
         for role in Role:
-            for prompt, response in domain.worked_examples(kind, role):
-                assert isinstance(read_answer(prompt, Completion(response, (1,), (0.0,))), str)
+            for question, response in domain.worked_examples(kind, role):
+                assert worked_example(task_types[kind], role, question, response).answer.strip()
+
+
+@pytest.mark.parametrize("index", range(len(CASES)))
+def test_worked_examples_are_right(index: int) -> None:
+    domain, cfg, executor = opened(index)
+    if domain.name == "python":  # whose worked examples of induction have six inputs
+        cfg = cfg.model_copy(update={"python": cfg.domain_section.model_copy(update={"inputs": 6})})
+    for task_type in domain.task_types(cfg):
+        for question, response in domain.worked_examples(task_type.kind, Role.SOLVE):
+            if isinstance(question, Task):
+                checked = task_type.check(question, worked_example(task_type, Role.SOLVE, question, response).answer)
+                grade = checked
+                if not isinstance(checked, Grade):
+                    grade = task_type.check_result(question, executor.run([checked])[0])
+                assert grade.status is Status.PASSED, response
+        for question, response in domain.worked_examples(task_type.kind, Role.PROPOSE):
+            if not isinstance(question, Prompt):
+                example = worked_example(task_type, Role.PROPOSE, question, response)
+                proposal = task_type.parse_proposal(question, example.answer)
+                assert isinstance(proposal, Proposal), proposal
+                task = task_type.build_task(proposal, executor.run([proposal.job])[0])
+                assert isinstance(task, Task), task
 
 
 @pytest.mark.parametrize("index", range(len(CASES)))

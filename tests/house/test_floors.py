@@ -15,7 +15,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 FLOORS = {
     0: ("types", "values", "keys", "renamed", "checked", "ports", "plugins", "programs", "machine", "disk", "config"),
-    1: ("executor", "text", "policy", "store", "rewards", "advantages"),
+    1: ("executor", "text", "forms", "policy", "store", "rewards", "advantages"),
     2: ("monitors", "buffer", "domains"),
     3: ("selfplay", "training"),
     4: ("components", "evals"),

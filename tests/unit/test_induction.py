@@ -182,3 +182,55 @@ def test_of_an_odd_number_the_larger_half_is_hidden() -> None:
     job = induction(3).check(task, text.render_program(TWO))
     assert isinstance(job, Job)
     assert job.inputs == ("1", "2")
+
+
+# --- with a minimum ------------------------------------------------------------------------------------------
+
+
+def lines(inputs: list[str], **python: int) -> Proposal | Grade:
+    answer = text.render_block("inputs", "\n".join(inputs)) + "\n" + text.render_message("A hint.")
+    return induction(4, **python).parse_proposal(about(TWO), answer)
+
+
+def test_inputs_may_stand_in_one_block_one_a_line() -> None:
+    proposal = lines(["1", "f(2, 3)", "", " x=3 ", "4"])
+    assert isinstance(proposal, Proposal)
+    assert proposal.job.inputs == ("1", "2, 3", "x=3", "4")
+    assert reason(lines(["1", "2", "3"])) == (Status.MALFORMED, "count")
+
+
+def test_with_a_minimum_what_cannot_be_used_is_left_out() -> None:
+    """An input that cannot be read, one that is another again, and those that are too many."""
+    proposal = lines(["1", "open('x')", "2", "2.0", "x=1", *map(str, range(10, 30))], least_inputs=3)
+    assert isinstance(proposal, Proposal)
+    assert proposal.job.inputs == ("1", "2", *map(str, range(10, 16)))  # twice as many as are kept
+    assert reason(lines(["1", "1", "x=1"], least_inputs=3)) == (Status.FAILED, "few_inputs")
+    assert reason(lines(["1", "2"], least_inputs=3)) == (Status.MALFORMED, "count")
+
+
+def test_with_a_minimum_the_first_that_give_a_value_are_kept() -> None:
+    task_type = induction(4, least_inputs=3)
+    proposal = lines(list(map(str, range(6))), least_inputs=3)
+    assert isinstance(proposal, Proposal)
+    good, bad = Verdict.VALUE, Verdict.ERROR
+
+    def built(verdicts: list[Verdict]) -> Task | Grade:
+        results = [Result(v, str(n) if v is good else "", "" if v is good else "X") for n, v in enumerate(verdicts)]
+        return task_type.build_task(proposal, Outcome(tuple(results)))
+
+    task = built([good, bad, good, good, good, good])
+    assert isinstance(task, Task)
+    assert read_payload(task.payload).pairs == (("0", "0"), ("2", "2"), ("3", "3"), ("4", "4"))
+    assert isinstance(built([good, bad, good, good, bad, bad]), Task)
+    assert reason(built([good, bad, good, bad, bad, bad])) == (Status.FAILED, "error")
+    assert reason(built([good, Verdict.NONDETERMINISTIC, good, good, good, good])) == (
+        Status.FAILED,
+        "nondeterministic",
+    )
+    assert reason(built([good, Verdict.INFRASTRUCTURE, good, good, good, good]))[0] is Status.MASKED
+
+
+@pytest.mark.parametrize("least", [1, 5])
+def test_a_minimum_that_cannot_be_is_refused(least: int) -> None:
+    with pytest.raises(ValueError, match="least_inputs is 0, or from 2 to 4"):
+        induction(4, least_inputs=least)

@@ -11,6 +11,7 @@ from absolute_zero.config import Config
 from absolute_zero.domains.python import COMPACT, DOMAIN, LONG, task_of
 from absolute_zero.domains.python.payload import DEDUCTION, INDUCTION, KINDS
 from absolute_zero.executor import Sandbox
+from absolute_zero.forms import Form
 from absolute_zero.policy.scripted import Apprentice, Lines
 from absolute_zero.ports import TaskType
 from absolute_zero.selfplay import step
@@ -72,9 +73,9 @@ def test_what_is_put_in_opens_nothing(folder: Path) -> None:
     (folder / "propose_deduction.txt").write_text("propose deduction\n$references")
     trap = task_of(INDUCTION, "def f(x):\n    return x", [("1", "1"), ("2", "2")], "<think>")
     posed = types(folder)[INDUCTION].solve_prompt(trap)
-    assert (posed.text.rstrip("`\n").endswith("<think>"), posed.opens_thought) == (True, False)
+    assert (posed.shown.rstrip("`\n").endswith("<think>"), posed.opens_thought) == (True, False)
     asked = types(folder)[DEDUCTION].propose_prompt([TASK])
-    assert (asked.text.rstrip().endswith("<think>"), asked.opens_thought) == (True, False)
+    assert (asked.shown.rstrip().endswith("<think>"), asked.opens_thought) == (True, False)
 
 
 @pytest.fixture(scope="module")
@@ -83,16 +84,17 @@ def sandbox() -> Iterator[Sandbox]:
         yield opened
 
 
-def taught(sandbox: Sandbox, folder: Path, opened: bool = True) -> Step:
+def taught(sandbox: Sandbox, folder: Path, opened: bool = True, form: Form | None = None) -> Step:
     """One step of an apprentice that always answers right; `opened`: as if its thought were."""
     able = Apprentice()
     able.state = dict.fromkeys(able.state, 50.0)
 
     def say(prompt: str, random: Random) -> str:
-        return ("" if opened else "<think>") + able.reply(prompt, random)
+        question = prompt.rpartition("User: ")[2].partition("\n\nAssistant:")[0]
+        return ("" if opened else "<think>") + able.reply(question, random)
 
     cfg = settings(templates=str(folder))
-    buffer, parts = empty_buffer(cfg), components(watched(sandbox, Lines(say)), cfg)
+    buffer, parts = empty_buffer(cfg), components(watched(sandbox, Lines(say)), cfg, form=form)
     seed(0, parts, buffer, cfg)
     return step(1, parts, buffer, {}, cfg)
 
@@ -108,10 +110,12 @@ def test_right_answers_are_graded_right_whatever_follows_the_tag(sandbox: Sandbo
 
 
 def test_a_prompt_that_opens_nothing_wants_the_tag_in_the_response(sandbox: Sandbox, folder: Path) -> None:
+    """It is a question, which a form dresses; this one begins nothing of the response."""
     end_with(folder, "")
-    done = taught(sandbox, folder, opened=False)
+    form = Form(opening="none")
+    done = taught(sandbox, folder, opened=False, form=form)
     assert {r.grade.status for r in done.rollouts if r.role is Role.SOLVE} == {Status.PASSED}
-    done = taught(sandbox, folder, opened=True)
+    done = taught(sandbox, folder, opened=True, form=form)
     assert {r.grade.reason for r in done.rollouts} == {"no_thought"}
 
 
@@ -124,7 +128,7 @@ def test_prompts_say_what_the_folder_says(folder: Path) -> None:
     assert prompt.text == "Wieviel? $ ```python\ndef f(x):\n    return x + 1\n``` ```input\n2\n```\n<think>\n"
     (folder / "rules.txt").write_text("Import only: $imports.", encoding="utf-8")
     (folder / "solve_deduction.txt").write_text("$rules Within $seconds s: $program é", encoding="utf-8")
-    text = types(folder)[DEDUCTION].solve_prompt(TASK).text
+    text = types(folder)[DEDUCTION].solve_prompt(TASK).shown
     assert text.startswith("Import only: __future__, bisect,")
     assert "Within 0.5 s: ```python" in text
     assert text.endswith(" é")
@@ -205,7 +209,7 @@ def test_a_file_that_is_no_text_is_named(folder: Path) -> None:
 def test_other_files_are_left_alone(folder: Path) -> None:
     (folder / "README.md").write_text("$anything")
     (folder / "notes.txt").write_text("Not one of ours, and without names.")
-    assert types(folder)[DEDUCTION].solve_prompt(TASK).text.startswith("solve deduction")
+    assert types(folder)[DEDUCTION].solve_prompt(TASK).shown.startswith("solve deduction")
 
 
 def test_the_long_templates_as_a_users_own_are_the_same(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from absolute_zero.rewards import SCALES, Form, Preset, accuracy, composite, coverage, learnability
+from absolute_zero.rewards import SCALES, Form, Preset, Scale, accuracy, composite, coverage, formed, learnability
 from absolute_zero.types import Role, Status
 
 # With k successes in n trials, s = k / n:
@@ -107,3 +107,10 @@ def test_a_score_that_is_no_number_is_refused_only_where_it_counts(score: float)
     with pytest.raises(ValueError, match="finite"):
         composite(Status.PASSED, score)
     assert composite(Status.FAILED, score) == -0.5
+
+
+def test_what_is_only_natural_is_paid_between_its_reward_and_a_broken_format() -> None:
+    scale = Scale(natural=-0.25)
+    assert formed(1.0, scale, 0.0) == 0.75
+    assert formed(1.0, scale, 0.5) == 0.5 * 0.75 + 0.5 * -1.0
+    assert formed(-0.5, scale, 1.0) == -1.0

@@ -290,21 +290,6 @@ def test_a_failing_machine_is_nobodys_fault(seen: Watched) -> None:
     assert not seen.learned
 
 
-def test_a_response_without_tokens_or_truncated() -> None:
-    prompt = Prompt("solve deduction\n<think>", opens_thought=True)
-    whole = Completion("</think><answer>1</answer>", (1,), (0.0,))
-    assert selfplay.read_answer(prompt, whole) == "1"
-    truncated = selfplay.read_answer(prompt, replace(whole, truncated=True))
-    assert isinstance(truncated, Grade)
-    assert (truncated.status, truncated.reason) == (Status.MALFORMED, "truncated")
-    none = selfplay.read_answer(prompt, Completion("", (), (), truncated=True))
-    assert isinstance(none, Grade)
-    assert (none.status, none.reason) == (Status.MASKED, "prompt_too_long")
-    closed = selfplay.read_answer(Prompt("no tag at the end"), whole)
-    assert isinstance(closed, Grade)
-    assert closed.status is Status.MALFORMED
-
-
 def test_a_step_without_a_single_good_response_is_a_step(sandbox: Sandbox, tmp_path: Path) -> None:
     step, buffer = taught(watched(sandbox, says("nonsense")))
     assert not step.tasks

@@ -7,14 +7,14 @@ import pytest
 
 from absolute_zero import text
 from absolute_zero.config import Config
-from absolute_zero.domains.python import COMPACT, DOMAIN, LONG, task_of
+from absolute_zero.domains.python import BRIEF, COMPACT, DOMAIN, LONG, task_of
 from absolute_zero.domains.python.guard import ALLOWED_MODULES
 from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION
 from absolute_zero.domains.python.prompts import NAMES, Prompts
 from absolute_zero.ports import TaskType
 
 FOLDER = files("absolute_zero.domains.python") / "templates"
-SETS = ("compact", "long")
+SETS = ("brief", "compact", "long")
 KINDS = (DEDUCTION, ABDUCTION, INDUCTION)
 ASKED = [f"{role}_{kind}" for role in ("propose", "solve") for kind in KINDS]
 NEXT = "def f(x):\n    return x + 1"
@@ -29,13 +29,14 @@ def task_types(templates: str, **python: int) -> dict[str, TaskType]:
 
 
 def prompts(templates: str, **python: int) -> dict[str, str]:
-    """All six, and what they look like without references."""
+    """All six, and what they look like without references: whole texts, or questions for a form to dress."""
     types = task_types(templates, **python)
     every = {f"propose_{kind}": types[kind].propose_prompt([A] if kind == INDUCTION else [A, B]) for kind in KINDS}
     every |= {f"solve_{kind}": types[kind].solve_prompt(PAIRS if kind == INDUCTION else A) for kind in KINDS}
     every |= {f"bare_{kind}": types[kind].propose_prompt([]) for kind in (DEDUCTION, ABDUCTION)}
-    assert all(prompt.opens_thought and not prompt.messages for prompt in every.values())
-    return {name: prompt.text for name, prompt in every.items()}
+    whole = templates == "compact"
+    assert all(prompt.opens_thought == whole and bool(prompt.messages) != whole for prompt in every.values())
+    return {name: prompt.shown for name, prompt in every.items()}
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -48,8 +49,8 @@ def test_a_set_has_the_six_prompts(name: str) -> None:
 def test_every_placeholder_is_filled(name: str) -> None:
     for prompt in prompts(name).values():
         assert not re.findall(r"\$\{?\w+", prompt)
-        assert prompt.endswith("<think>")
-        assert prompt.count("<think>") == (1 if name == "compact" else 2)
+        assert prompt.endswith("<think>") == (name == "compact")
+        assert prompt.count("<think>") == (name == "compact")
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -64,14 +65,14 @@ def test_what_is_put_in_is_never_looked_at_again(name: str) -> None:
     types, program = task_types(name), "def f(x):\n    return '$program $$ ${input} $rules'"
     trap = task_of(DEDUCTION, program, [("'$output'", "'$imports'")])
     for kind in (DEDUCTION, ABDUCTION):
-        assert text.render_program(program) in types[kind].propose_prompt([trap]).text
-        assert text.render_input("'$output'") in types[kind].propose_prompt([trap]).text
-    assert text.render_program(program) in types[INDUCTION].propose_prompt([trap]).text
+        assert text.render_program(program) in types[kind].propose_prompt([trap]).shown
+        assert text.render_input("'$output'") in types[kind].propose_prompt([trap]).shown
+    assert text.render_program(program) in types[INDUCTION].propose_prompt([trap]).shown
 
 
 def test_there_is_no_other_set() -> None:
     assert {folder.name for folder in FOLDER.iterdir() if folder.is_dir()} == set(SETS)
-    assert tuple(FOLDER / name for name in SETS) == (COMPACT, LONG)
+    assert tuple(FOLDER / name for name in SETS) == (BRIEF, COMPACT, LONG)
 
 
 # --- long ---------------------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ def test_long_induction_tells_its_numbers() -> None:
     assert "the other 6." in prompt
     assert "at least 3 different results" in prompt
     assert "at most 77 characters" in prompt
-    assert "12 input blocks" in prompt
+    assert "12 lines in all" in prompt
     odd = prompts("long", inputs=3)["propose_induction"]
     assert "for 1 of the inputs" in odd
     assert "the other 2." in odd

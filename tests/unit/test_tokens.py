@@ -7,6 +7,7 @@ from tokenizers.processors import TemplateProcessing
 
 import tiny_models
 from absolute_zero.policy.tokens import Tokens
+from absolute_zero.ports import Chat
 from absolute_zero.types import Message, Prompt, UserError
 
 STOP = "</answer>"
@@ -108,7 +109,7 @@ def test_a_chat_goes_through_the_tokenizers_template() -> None:
 
 
 def test_a_tokenizer_without_a_template_takes_no_chat() -> None:
-    with pytest.raises(UserError, match="no chat template: use text templates, or a tokenizer with one") as raised:
+    with pytest.raises(UserError, match="no chat template: set form") as raised:
         tokens_of().encode([Prompt("x"), CHAT])
     assert "\n" not in str(raised.value)
 
@@ -119,3 +120,32 @@ def test_a_template_that_refuses_a_chat_is_one_line() -> None:
     with pytest.raises(UserError, match=r"refuses a prompt \(no system role here\)") as raised:
         chatty.encode([Prompt(messages=(Message("system", "be kind"), Message("user", "x")))])
     assert "\n" not in str(raised.value)
+
+
+def test_a_chat_may_begin_the_response() -> None:
+    chatty = tokens_of()
+    chatty.tokenizer.chat_template = TEMPLATE
+    begun = Prompt(messages=(Message("user", "a b"), Message("assistant", "<think>\n")))
+    text = "<|begin|>[user]a b<|end|>[assistant]<think>\n"
+    assert chatty.encode([begun]) == [chatty.tokenizer(text, add_special_tokens=False)["input_ids"]]
+
+
+DROPS = (  # as Qwen3's: of earlier turns only what comes after the thought; and the response begins with a thought
+    "{% for message in messages %}[{{ message.role }}]"
+    "{{ message.content.split('</think>')[-1] }}{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]<think>\n{% endif %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "chat"),
+    [
+        (None, None),
+        (TEMPLATE, Chat(opens_thought=False, takes_system=False, keeps_thoughts=True)),
+        (DROPS, Chat(opens_thought=True, takes_system=True, keeps_thoughts=False)),
+    ],
+)
+def test_how_a_chat_template_takes_messages_is_found_out(template: str | None, chat: Chat | None) -> None:
+    chatty = tokens_of()
+    chatty.tokenizer.chat_template = template
+    assert chatty.chat == chat

@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from absolute_zero.domains.python import ZERO, read_payload
 from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION
 from absolute_zero.executor import Sandbox
+from absolute_zero.policy.scripted import Apprentice, Lines
 from absolute_zero.store import Store
 from absolute_zero.training import train
 from absolute_zero.types import Step, UserError
@@ -79,3 +81,22 @@ def test_ablations_play_only_what_they_name(seen: Watched, tmp_path: Path) -> No
     texts = [prompt.text for prompts in seen.prompts for prompt in prompts]
     shown = [text for text in texts if text.startswith(("propose deduction", "propose abduction"))]
     assert set(shown) == {"propose deduction\n<think>", "propose abduction\n<think>"}
+
+
+def test_a_kind_that_cannot_be_seeded_is_left_out(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The others go on without it, told once; and so they do when the run is resumed."""
+    able = Apprentice()
+
+    def say(prompt: str, random: Random) -> str:
+        return "no" if prompt.startswith("propose induction") else able.reply(prompt, random)
+
+    path = tmp_path / "run.db"
+    for steps in (1, 2):
+        done = run(watched(sandbox, Lines(say)), path, steps=steps)[-1]
+        assert {r.kind for r in done.rollouts} == {DEDUCTION, ABDUCTION}
+    with Store.open(path) as store:
+        [(step, flag)] = store.flags()
+        assert store.last_step() == 2
+    assert (step, flag.name) == (1, "left_out")
+    assert flag.detail.startswith("induction is left out: seeding gave only 0 of 8 induction tasks; rejected: ")
+    assert "deduction" not in flag.detail

@@ -168,11 +168,13 @@ def text(item: object) -> str:
 
 
 def example(item: object) -> str:
-    """Look at a worked example: a prompt and its response."""
+    """Look at a worked example: a prompt, a task or references, and a response."""
     both = _two(item)
     if both is None:
-        return f"{name_of(item)} where a pair of Prompt and text was due"
-    return value(both[0], (Prompt,)) or text(both[1])
+        return f"{name_of(item)} where a pair of question and text was due"
+    if isinstance(both[0], list | tuple):
+        return tasks(cast("object", both[0]), (), (Task,)) or text(both[1])
+    return value(both[0], (Prompt, Task)) or text(both[1])
 
 
 def tasks(result: object, kinds: Collection[str], due: tuple[type[Any], ...]) -> str:

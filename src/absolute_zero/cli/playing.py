@@ -20,6 +20,7 @@ from absolute_zero.components import domain_of
 from absolute_zero.config import Config
 from absolute_zero.disk import read_rows
 from absolute_zero.evals.suites import build_tasks
+from absolute_zero.forms import told_apart
 from absolute_zero.keys import Key
 from absolute_zero.ports import TaskType
 from absolute_zero.types import (
@@ -132,13 +133,22 @@ def _once(cfg: Config, sampling: Sampling) -> Config:
 def _show(console: Console, role: Role, kind: str, prompt: Prompt, completion: Completion, asked: bool = True) -> None:
     if asked:
         console.print(Rule(f"{role} {kind}", align="left", style="dim"))
-        _part(console, prompt.shown.rstrip().removesuffix(text.THINK), "dim")
-    if isinstance(selfplay.read_answer(prompt, completion), Grade):
+        _part(console, _question(prompt), "dim")
+    parts = told_apart(prompt, completion)
+    if parts is None:
         _part(console, completion.text, "")
         return
-    thought, _, answer = completion.text.partition(text.THOUGHT)
-    _part(console, thought.strip(), "italic cyan")
-    _part(console, answer.strip().removeprefix(text.ANSWER).removesuffix(text.ANSWERED), "bold")
+    _part(console, parts.thought.strip(), "italic cyan")
+    _part(console, parts.text.strip(), "bold")
+
+
+def _question(prompt: Prompt) -> str:
+    """Return what is asked; of a chat only the last turn of the user, as what comes before it is always the same."""
+    turns = [message for message in prompt.messages if message.role == "user"]
+    if not turns:
+        return prompt.shown.rstrip().removesuffix(text.THINK)
+    before = prompt.messages.index(turns[-1])
+    return f"{f'({before} messages before this one)' if before else ''}\n{turns[-1].content}"
 
 
 def _grade(console: Console, rollout: Rollout) -> None:

@@ -17,6 +17,8 @@ from absolute_zero.types import Sampling
 PositiveInt = Annotated[Int, Field(ge=1)]
 Share = Annotated[Real, Field(ge=0, le=1)]
 Decay = Annotated[Real, Field(ge=0, lt=1)]
+TAGS: Final = ("<think>", "</think>", "<answer>", "</answer>")
+"""The paper's tags."""
 PER_PROMPT: Final = frozenset(("grpo", "dr_grpo", "rloo"))
 """Estimators in this package that compare the rollouts of one prompt, and so need at least two."""
 
@@ -115,6 +117,34 @@ class Estimators(Section):
     """Of solutions. grpo, dr_grpo and rloo compare the rollouts of a task, and need solve.n_practice of 2 or more."""
     shuffled: Flag = False
     """A control: advantages are dealt anew within each role and kind. A run with it must not get better."""
+
+
+class FormSection(Section):
+    """How a model is asked, and how its responses are read (`absolute_zero.forms`). Prompts that a task type or a
+    template writes as one whole text, up to the thought, are taken as they are."""
+
+    reading: Literal["strict", "natural"] = "strict"
+    """`strict`: the paper's tags, nothing outside. `natural`: what a chat model writes by itself, all before the last
+    blocks of the right kind is the thought; an answer that the model's own end token closes is an answer."""
+    template: Literal["auto", "chat", "text"] = "auto"
+    """Prompts as messages in the model's chat template, or as the plain text of a conversation. `auto`: as messages if
+    the tokenizer has a template."""
+    examples: Annotated[Int, Field(ge=0, le=8)] = 0
+    """Worked examples before each prompt, at most, of those that the domain has."""
+    tags: Flag = True
+    """The tags are asked for, and shown in worked examples. Without them only the natural reading finds an answer."""
+    opening: Literal["none", "thought", "fence"] = "thought"
+    """What the prompt begins of the response: nothing; the thought, if there are tags; or the fence of a solution that
+    is one block, which then has no thought."""
+    system: Text | None = None
+    """What the model is told before everything else: a system message, or the first words of plain text."""
+    think: Annotated[tuple[Text, ...], Field(min_length=2, max_length=2)] = TAGS[:2]
+    """The tags of the thought, such as a model's own special tokens."""
+    answer: Annotated[tuple[Text, ...], Field(min_length=2, max_length=2)] = TAGS[2:]
+    """The tags of the answer."""
+    strict_by: Annotated[Int, Field(ge=0)] = 0
+    """From natural to strict: what a response loses whose format is only natural grows with the steps, until at this
+    one it is paid as a malformed one. 0: it loses nothing but what `reward.scale` says."""
 
 
 class SamplingSection(Section):

@@ -21,6 +21,7 @@ from absolute_zero.config.sections import (
     DomainName,
     Estimators,
     Evals,
+    FormSection,
     Model,
     Propose,
     Reward,
@@ -67,8 +68,8 @@ class Config(Section):
     train_roles: Annotated[tuple[Role, ...], Field(min_length=1)] = (Role.PROPOSE, Role.SOLVE)
     """Roles whose responses are learned from; ["solve"] is the ablation that trains the solver only."""
     templates: TemplatesName = "long"
-    """Prompts: `long` for language models, `compact` for the embedded model, or a folder of templates. Unless it is
-    set, a domain with a set of its own takes that."""
+    """Prompts: `long` for language models, `brief` for small ones, `compact` for the embedded model, or a folder of
+    templates. Unless it is set, a domain with a set of its own takes that."""
     model: Model = Model()
     propose: Propose = Propose()
     solve: Solve = Solve()
@@ -76,6 +77,7 @@ class Config(Section):
     buffer: Buffer = Buffer()
     reward: Reward = Reward()
     estimator: Estimators = Estimators()
+    form: FormSection = FormSection()
     sampling: SamplingSection = SamplingSection()
     update: Update = Update()
     sandbox: Sandbox = Sandbox()
@@ -105,6 +107,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
+        tags = (*self.form.think, *self.form.answer)
         if len(set(self.train_roles)) < len(self.train_roles):
             raise ValueError("train_roles names each only once")
         if self.seeding.factor * self.propose.batch > self.buffer.capacity:
@@ -119,6 +122,14 @@ class Config(Section):
                 f"estimator.solve = {self.estimator.solve!r} compares the rollouts of a prompt, and practice has one:"
                 " set solve.n_practice to 2 or more"
             )
+        if self.form.reading == "strict" and (not self.form.tags or self.form.opening == "fence"):
+            raise ValueError("form.reading = 'strict' wants the tags, after a thought: set form.reading to 'natural'")
+        if self.form.strict_by and (self.form.reading == "strict" or not self.form.tags):
+            raise ValueError(
+                "form.strict_by goes from natural to strict: set form.reading to 'natural', form.tags to true"
+            )
+        if not all(tag.strip() for tag in tags) or len(set(tags)) < len(tags):
+            raise ValueError("form.think and form.answer are four different tags")
         one_rollout = self.solve.n_difficulty < 2
         if self.solve.practice == "learnable" and one_rollout:
             raise ValueError(

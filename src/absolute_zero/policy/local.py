@@ -27,6 +27,7 @@ from absolute_zero.policy.generic import Generic, fit_attention
 from absolute_zero.policy.learner import Learner
 from absolute_zero.policy.tokens import Tokens
 from absolute_zero.policy.transformer import Weights, supported
+from absolute_zero.ports import Chat
 from absolute_zero.types import Completion, Prompt, Sample, Sampling, UserError
 
 ROWS_PER_WORKER = 128
@@ -53,13 +54,18 @@ class LocalPolicy:
 
     def _adopt(self, model: Any, tokenizer: Any, reference: Any = None) -> None:
         self.model: Any = model.float().to(self.device)
-        self.tokens = Tokens(tokenizer, folders.eos_ids(model, tokenizer))
+        self.tokens = Tokens(tokenizer, folders.eos_ids(model, tokenizer), self.cfg.form.think)
         if self.cfg.update.kl > 0:
             reference = copy.deepcopy(self.model) if reference is None else reference.float().to(self.device)
             reference.requires_grad_(False).eval()
         temperature = self.cfg.sampling.temperature
         self.learner = Learner(self.model, self.cfg.update, self.dtype, temperature, reference, self.cfg.steps)
         self._copy: Any = None
+
+    @property
+    def chat(self) -> Chat | None:
+        """How the model takes chat messages; None if its tokenizer has no chat template."""
+        return self.tokens.chat
 
     @property
     def context(self) -> int:

@@ -1,18 +1,20 @@
 """Between prompts and tokens: prompts in, completions out, and where a completion has to stop.
 
 Promises: a text prompt gets what the tokenizer puts in front of a text (a BOS token) exactly once, and nothing after
-it; a chat prompt is what the tokenizer's chat template makes of its messages, up to where the answer begins; a
-completion's text shows special tokens such as tags, but not the end-of-text token; a stop string is noticed however it
-lies across tokens.
+it; a chat prompt is what the tokenizer's chat template makes of its messages, up to where the answer begins, and then
+what the prompt begins of it; a completion's text shows special tokens such as tags, but not the end-of-text token; a
+stop string is noticed however it lies across tokens.
 """
 # pyright: reportUnknownMemberType=false
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
-from absolute_zero.types import Prompt, UserError
+from absolute_zero.ports import Chat
+from absolute_zero.text import TAGS
+from absolute_zero.types import Message, Prompt, UserError
 
 UNFINISHED = "\ufffd"
 """What a tokenizer shows for the first bytes of a character whose other bytes are missing."""
@@ -31,10 +33,11 @@ class Stops:
 
 
 class Tokens:
-    """A tokenizer as a policy needs it. `eos_ids` are the token ids that end a text."""
+    """A tokenizer as a policy needs it. `eos_ids` are the token ids that end a text, `think` the tags of a thought."""
 
-    def __init__(self, tokenizer: Any, eos_ids: Sequence[int]) -> None:
+    def __init__(self, tokenizer: Any, eos_ids: Sequence[int], think: Sequence[str] = TAGS[:2]) -> None:
         self.tokenizer = tokenizer
+        self._think = tuple(think)
         self.eos_ids = frozenset(eos_ids)
         self._prefix = self._prefix_ids()
         self._start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else min(self.eos_ids, default=0)
@@ -67,15 +70,48 @@ class Tokens:
     def _prefixed(self, ids: list[int]) -> list[int]:
         return ids if ids[: len(self._prefix)] == self._prefix else self._prefix + ids
 
-    def _chat(self, prompt: Prompt) -> str:
+    @cached_property
+    def chat(self) -> Chat | None:
+        """How the tokenizer takes messages, found out by asking its chat template; None if it has none."""
         if not self.tokenizer.chat_template:
-            raise UserError("the tokenizer has no chat template: use text templates, or a tokenizer with one")
-        messages = [message._asdict() for message in prompt.messages]
+            return None
+        user, probe = Message("user", "question"), "a thought of 417 words"
+        think, ended = self._think
+        asked, bare = self._rendered([user]), self._rendered([user], begins=False)
+        return Chat(
+            opens_thought=asked.removeprefix(bare).rstrip().endswith(think),
+            takes_system=self._shows(probe, [Message("system", probe), user]),
+            keeps_thoughts=self._shows(
+                probe, [user, Message("assistant", f"{think}\n{probe}\n{ended}\n\nanswer"), user]
+            ),
+        )
+
+    def _shows(self, words: str, messages: Sequence[Message]) -> bool:
+        """Return whether these words of the messages get through the chat template."""
         try:
-            return self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            return words in self._rendered(messages)
+        except UserError:
+            return False
+
+    def _chat(self, prompt: Prompt) -> str:
+        """Return the text of a chat prompt, up to where the model writes."""
+        *before, last = prompt.messages
+        if last.role != "assistant":
+            return self._rendered(prompt.messages)
+        return self._rendered(before) + last.content
+
+    def _rendered(self, messages: Sequence[Message], begins: bool = True) -> str:
+        """Return messages as the chat template has them; `begins`: with the beginning of the assistant's turn."""
+        if not self.tokenizer.chat_template:
+            raise UserError('the tokenizer has no chat template: set form.template = "text", or take a chat model')
+        written = [message._asdict() for message in messages]
+        try:
+            return self.tokenizer.apply_chat_template(written, tokenize=False, add_generation_prompt=begins)
         except Exception as error:  # a template is a program: it may refuse a role in its own way
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise UserError(f"the tokenizer's chat template refuses a prompt ({reason}): use text templates") from error
+            raise UserError(
+                f'the tokenizer\'s chat template refuses a prompt ({reason}): set form.template = "text"'
+            ) from error
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the text of tokens as it stands, special tokens and spaces included."""

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Final, NamedTuple
 
-from absolute_zero import text
+from absolute_zero.forms import told_apart
 from absolute_zero.report.charts import short
 from absolute_zero.report.figures import AcceptedTask, Figures
 from absolute_zero.report.markup import Markup, Part, block, brief, empty, join, tag
 from absolute_zero.report.sections import colour, counted, note, title
 from absolute_zero.report.texts import Parts, TaskTexts
 from absolute_zero.store import Store, StoredRollout
+from absolute_zero.text import Answer
 from absolute_zero.types import Role, Status, Task
 
 TASKS: Final = 20
@@ -204,11 +205,10 @@ def _signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "\u2212")
 
 
-def _split(stored: StoredRollout) -> text.Answer | None:
-    """Return thought and answer, if they can be told apart as the run told them apart."""
+def _split(stored: StoredRollout) -> Answer | None:
+    """Return thought and answer, if they can be told apart."""
     rollout = stored.rollout
-    parts = text.thought_and_answer(rollout.completion.text, opened=rollout.prompt.opens_thought)
-    return parts if isinstance(parts, text.Answer) and not rollout.completion.truncated else None
+    return None if rollout.grade.status is Status.MALFORMED else told_apart(rollout.prompt, rollout.completion)
 
 
 def _answer(stored: StoredRollout) -> str:

@@ -23,12 +23,15 @@ from absolute_zero.ports import Domain
 from absolute_zero.text import read_input, read_output, read_program
 
 DOMAIN: Final[Domain] = PythonDomain()
-LONG: Final = files("absolute_zero.domains.python") / "templates" / "long"
+_TEMPLATES: Final = files("absolute_zero.domains.python") / "templates"
+LONG: Final = _TEMPLATES / "long"
 """Prompts for language models."""
-COMPACT: Final = files("absolute_zero.domains.python") / "templates" / "compact"
+BRIEF: Final = _TEMPLATES / "brief"
+"""The same in fewer words, for small ones."""
+COMPACT: Final = _TEMPLATES / "compact"
 """The few tokens of frame that the embedded model knows."""
 
 __all__ = [
-    "COMPACT", "DOMAIN", "LONG", "ZERO", "Payload", "PythonDomain", "PythonSettings", "guard", "read_input",
+    "BRIEF", "COMPACT", "DOMAIN", "LONG", "ZERO", "Payload", "PythonDomain", "PythonSettings", "guard", "read_input",
     "read_output", "read_payload", "read_program", "task_of",
 ]  # fmt: skip

@@ -1,8 +1,8 @@
 """Abduction: given a program and an output, which input leads there? (paper section 3.2)"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import Final, final
 
 from absolute_zero import text
 from absolute_zero.domains.python import validation
@@ -12,7 +12,9 @@ from absolute_zero.domains.python.payload import ABDUCTION, read_payload
 from absolute_zero.domains.python.prompts import Prompts
 from absolute_zero.executor.judges import matches
 from absolute_zero.keys import Key
-from absolute_zero.types import Grade, Identity, Job, Outcome, Prompt, Proposal, Refusal, Task, Verdict
+from absolute_zero.types import Grade, Identity, Job, Outcome, Prompt, Proposal, Refusal, Role, Task, Verdict
+
+LABELS: Final = {Role.PROPOSE: (text.PROGRAM, text.INPUT), Role.SOLVE: (text.INPUT,)}
 
 
 @final
@@ -25,6 +27,7 @@ class Abduction:
     kind: str = field(default=ABDUCTION, init=False)
     sources: tuple[str, ...] = field(default=(ABDUCTION,), init=False)
     max_references: int | None = field(default=None, init=False)
+    labels: Mapping[Role, Sequence[str]] = field(default_factory=lambda: LABELS, init=False, hash=False)
 
     def propose_prompt(self, references: Sequence[Task]) -> Prompt:
         """Return the prompt for a program and an input."""

@@ -1,8 +1,8 @@
 """Deduction: given a program and an input, what is the output? (paper section 3.2)"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import Final, final
 
 from absolute_zero import text
 from absolute_zero.domains.python import validation
@@ -12,8 +12,10 @@ from absolute_zero.domains.python.payload import DEDUCTION, read_payload
 from absolute_zero.domains.python.prompts import Prompts
 from absolute_zero.executor.judges import read_equal
 from absolute_zero.keys import Key
-from absolute_zero.types import Grade, Identity, Job, Outcome, Prompt, Proposal, Refusal, Status, Task
+from absolute_zero.types import Grade, Identity, Job, Outcome, Prompt, Proposal, Refusal, Role, Status, Task
 from absolute_zero.values import Unreadable
+
+LABELS: Final = {Role.PROPOSE: (text.PROGRAM, text.INPUT), Role.SOLVE: (text.OUTPUT,)}
 
 
 @final
@@ -26,6 +28,7 @@ class Deduction:
     kind: str = field(default=DEDUCTION, init=False)
     sources: tuple[str, ...] = field(default=(DEDUCTION,), init=False)
     max_references: int | None = field(default=None, init=False)
+    labels: Mapping[Role, Sequence[str]] = field(default_factory=lambda: LABELS, init=False, hash=False)
 
     def propose_prompt(self, references: Sequence[Task]) -> Prompt:
         """Return the prompt for a program and an input."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, final
 
-from absolute_zero.domains.python import rows
+from absolute_zero.domains.python import rows, worked
 from absolute_zero.domains.python.abduction import Abduction
 from absolute_zero.domains.python.deduction import Deduction
 from absolute_zero.domains.python.induction import Induction
@@ -14,7 +14,7 @@ from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, task_of
 from absolute_zero.domains.python.prompts import Prompts
 from absolute_zero.domains.python.settings import PythonSettings
 from absolute_zero.ports import TaskType
-from absolute_zero.types import Prompt, Proposal, Role, Task
+from absolute_zero.types import Proposal, Role, Task
 
 if TYPE_CHECKING:
     from absolute_zero.executor import Sandbox
@@ -37,7 +37,7 @@ class PythonDomain:
         return (
             Deduction(prompts, limits),
             Abduction(prompts, limits),
-            Induction(prompts, limits, own.inputs, own.message_characters, fraction),
+            Induction(prompts, limits, own.inputs, own.message_characters, fraction, own.least_inputs),
         )
 
     def open_executor(self, cfg: Any) -> "Sandbox":
@@ -54,9 +54,9 @@ class PythonDomain:
         """Return the suites in the package: `held_out` and `ood`."""
         return rows.suites()
 
-    def worked_examples(self, kind: str, role: Role) -> Sequence[tuple[Prompt, str]]:
-        """Return none yet: the prompts of this domain show none."""
-        return ()
+    def worked_examples(self, kind: str, role: Role) -> Sequence[tuple[Any, str]]:
+        """Return examples that the pretraining grammar wrote: a task to solve, or what a proposal is about."""
+        return worked.examples(kind, role)
 
     def read_row(self, row: Mapping[str, Any]) -> Sequence[Task | Proposal]:
         """Return the tasks of a row (`rows`)."""

@@ -1,11 +1,12 @@
 """Induction: given half of some input and output pairs and a message, which program is behind them? (paper 3.2)"""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, final
 
 from absolute_zero import rewards, text
+from absolute_zero.domains.python import inputs as proposed
 from absolute_zero.domains.python import validation
 from absolute_zero.domains.python.grades import CORRECT, WRONG, malformed, unusable
 from absolute_zero.domains.python.limits import Limits
@@ -15,9 +16,10 @@ from absolute_zero.domains.python.prompts import Prompts
 from absolute_zero.domains.python.validation import read_inputs
 from absolute_zero.executor.judges import matches
 from absolute_zero.keys import Key
-from absolute_zero.types import Grade, Identity, Job, Outcome, Prompt, Proposal, Refusal, Status, Task, Verdict
-from absolute_zero.values import Value, equal, read
+from absolute_zero.types import Grade, Identity, Job, Outcome, Prompt, Proposal, Refusal, Role, Status, Task, Verdict
+from absolute_zero.values import Value, read
 
+LABELS: Final = {Role.PROPOSE: (text.INPUTS, text.INPUT, text.MESSAGE), Role.SOLVE: (text.PROGRAM,)}
 DISTINCT: Final = 3
 """A task has at least so many different outputs (or as many as inputs, if those are fewer)."""
 
@@ -42,9 +44,12 @@ class Induction:
     """N: how many inputs a proposal has."""
     message_characters: int = 300
     fraction: bool = False
+    least: int = 0
+    """How many inputs do; 0: exactly N, all right."""
     kind: str = field(default=INDUCTION, init=False)
     sources: tuple[str, ...] = field(default=(DEDUCTION, ABDUCTION), init=False)
     max_references: int | None = field(default=1, init=False)
+    labels: Mapping[Role, Sequence[str]] = field(default_factory=lambda: LABELS, init=False, hash=False)
 
     def propose_prompt(self, references: Sequence[Task]) -> Prompt:
         """Return the prompt for inputs and a message about the program of a task."""
@@ -63,24 +68,31 @@ class Induction:
     def parse_proposal(self, references: Sequence[Task], answer: str) -> Proposal | Grade:
         """Return the program on all inputs; the payload is the message."""
         [reference] = references
-        parts = text.read_inputs_and_message(answer, self.inputs)
+        parts = text.read_inputs_and_message(answer, self.inputs, self.least)
         if isinstance(parts, Refusal):
             return malformed(parts)
         arguments, message = parts
-        inputs = read_inputs(arguments, self.limits)
+        program = read_payload(reference.payload).program
+        inputs = self._usable(program, arguments) if self.least else read_inputs(arguments, self.limits)
         if isinstance(inputs, Grade):
             return inputs
-        program = read_payload(reference.payload).program
         fault = self._fault(program, inputs, message)
         if fault is not None:
             return fault
         return Proposal(self.kind, self.limits.job(program, inputs, deterministic=True), " ".join(message.split()))
 
+    def _usable(self, program: str, arguments: Sequence[str]) -> list[str] | Grade:
+        """Return the inputs that can be used, some to spare; or that there are too few."""
+        kept = proposed.usable(program, arguments, proposed.SPARE * self.inputs, self.limits.value_bytes)
+        if len(kept) < self.least:
+            return Grade(Status.FAILED, reason="few_inputs", detail=f"{len(kept)} usable ones, at least {self.least}")
+        return kept
+
     def _fault(self, program: str, inputs: Sequence[str], message: str) -> Grade | None:
         """Return what the proposer could have seen is wrong with its inputs and message."""
         values: list[Value] = [arguments_of(program, argument) for argument in inputs]
         # As answers are judged, 1 is True and 1.0: a hidden pair of one would be shown by another.
-        if (different := _different(values)) < len(values):
+        if (different := proposed.different(values)) < len(values):
             detail = f"{different} different inputs, {len(values)} were asked for"
             return Grade(Status.FAILED, reason="repeated_input", detail=detail)
         if len(message) > self.message_characters:
@@ -92,13 +104,25 @@ class Induction:
 
     def build_task(self, proposal: Proposal, outcome: Outcome) -> Task | Grade:
         """Return the task, with the outputs that the program gave; or that too few of them differ."""
-        task = validation.build_task(proposal, outcome)
+        task = self._of_some(proposal, outcome) if self.least else validation.build_task(proposal, outcome)
         if isinstance(task, Grade):
             return task
-        outputs = _different([read(output) for _, output in read_payload(task.payload).pairs])
+        outputs = proposed.different([read(output) for _, output in read_payload(task.payload).pairs])
         if outputs < min(DISTINCT, self.inputs):  # not foreseeable without running it
             return Grade(Status.NEUTRAL, reason="few_outputs", detail=f"{outputs} different outputs")
         return task
+
+    def _of_some(self, proposal: Proposal, outcome: Outcome) -> Task | Grade:
+        """Return the task of the first N inputs that gave a value, or why there are too few of them."""
+        results = outcome.results
+        for result in results:
+            if result.verdict in (Verdict.NONDETERMINISTIC, Verdict.INFRASTRUCTURE):
+                return unusable(result)
+        ran = [index for index, result in enumerate(results) if result.verdict is Verdict.VALUE][: self.inputs]
+        if len(ran) < self.least:
+            return next(unusable(result) for result in results if result.verdict is not Verdict.VALUE)
+        job = replace(proposal.job, inputs=tuple(proposal.job.inputs[index] for index in ran))
+        return validation.build_task(replace(proposal, job=job), Outcome(tuple(results[index] for index in ran)))
 
     def probe(self, task: Task, key: Key) -> Job:
         """Return the program on its probes."""
@@ -149,12 +173,3 @@ class Induction:
         shown = [("example", f"f({argument}) = {output}") for argument, output in payload.shown]
         hidden = [("hidden", f"f({argument}) = {output}") for argument, output in payload.hidden]
         return [*message, *shown, *hidden, *([("answer", payload.program)] if payload.program else [])]
-
-
-def _different(values: Sequence[Value]) -> int:
-    """Return how many there are, where equal ones count once."""
-    kept: list[Value] = []
-    for value in values:
-        if not any(equal(value, before) for before in kept):
-            kept.append(value)
-    return len(kept)

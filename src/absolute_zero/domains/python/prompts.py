@@ -1,9 +1,10 @@
 """The texts that a model is shown: a folder with one file for each prompt, filled in here.
 
 A file is named after the prompt, and holds `$names` (string.Template); what is put in is never looked at again, so a
-program may hold `$program`. The values are blocks of `absolute_zero.text`, whose fences no content can close. Whether a
-prompt opens the thought is a fact of its file: it ends in `<think>`, and maybe blanks. Promises: the whole folder is
-checked when the first prompt is asked for, and what is wrong with it is one UserError.
+program may hold `$program`. The values are blocks of `absolute_zero.text`, whose fences no content can close. A file
+that ends in `<think>`, and maybe blanks, is a whole prompt, which opens the thought; any other is a question, for the
+form to dress (`absolute_zero.forms`). Promises: the whole folder is checked when the first prompt is asked for, and
+what is wrong with it is one UserError.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from absolute_zero import text
 from absolute_zero.domains.python.guard import ALLOWED_MODULES
 from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION, read_payload
 from absolute_zero.plugins import template_folder
-from absolute_zero.types import Prompt, Task, UserError
+from absolute_zero.types import Message, Prompt, Task, UserError
 
 NAMES: Final[Mapping[str, frozenset[str]]] = {
     f"propose_{DEDUCTION}": frozenset(("references",)),
@@ -70,8 +71,10 @@ class Prompts:
 
     def prompt(self, name: str, **values: str) -> Prompt:
         """Return the prompt of this name."""
-        opens = self._templates[name].template.rstrip().endswith(text.THINK)
-        return Prompt(self._fill(name, **values), opens_thought=opens)
+        filled = self._fill(name, **values)
+        if self._templates[name].template.rstrip().endswith(text.THINK):
+            return Prompt(filled, opens_thought=True)
+        return Prompt(messages=(Message("user", filled),))
 
     def _fill(self, name: str, **values: str) -> str:
         return self._templates[name].substitute(self._always, **values)
