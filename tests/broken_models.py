@@ -3,6 +3,7 @@
 Each entry of BROKEN takes a good folder and breaks it; beside it, what the one line about it has to say.
 """
 
+import copy
 import json
 import shutil
 from collections.abc import Callable
@@ -11,8 +12,8 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from transformers import BertConfig, BertLMHeadModel, PreTrainedTokenizerFast
 
 import tiny_models
 
@@ -114,24 +115,31 @@ def tokenized(change: Callable[[Tokenizer], None], **options: Any) -> Break:
         core = Tokenizer.from_file(str(folder / "tokenizer.json"))
         change(core)
         without("tokenizer.json", "tokenizer_config.json")(folder)
-        PreTrainedTokenizerFast(tokenizer_object=core, **{"eos_token": tiny_models.END, **options}).save_pretrained(folder)
+        PreTrainedTokenizerFast(tokenizer_object=core, **{"eos_token": tiny_models.END, **options}).save_pretrained(
+            folder
+        )
 
     return rewrite
 
 
 def lower(core: Tokenizer) -> None:
+    """Read everything in small letters."""
     core.normalizer = normalizers.Lowercase()
 
 
 def squeeze(core: Tokenizer) -> None:
-    core.normalizer = normalizers.Replace(__import__("tokenizers").Regex(r"\s+"), " ")
+    """Read any white space as one space."""
+    core.normalizer = normalizers.Replace(Regex(r"\s+"), " ")
 
 
 def compose(core: Tokenizer) -> None:
+    """Read what looks alike as the same."""
     core.normalizer = normalizers.NFKC()
 
 
 def more(*texts: str, special: bool = True) -> Callable[[Tokenizer], None]:
+    """Return what adds entries behind all others."""
+
     def add(core: Tokenizer) -> None:
         core.add_tokens([AddedToken(text, special=special) for text in texts])
 
@@ -164,10 +172,13 @@ def larger(folder: Path) -> None:
 
 
 def deeper(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Add a third layer."""
     return weights | {k.replace("layers.1", "layers.2"): w.clone() for k, w in weights.items() if "layers.1" in k}
 
 
 def spoil(name: str, value: float) -> Callable[[dict[str, torch.Tensor]], None]:
+    """Return what writes one wrong number."""
+
     def put(weights: dict[str, torch.Tensor]) -> None:
         weights[name].view(-1)[5] = value
 
@@ -182,10 +193,23 @@ def moved(folder: Path) -> None:
 
 
 def emptied(folder: Path) -> None:
+    """Leave nothing."""
     shutil.rmtree(folder)
     folder.mkdir()
 
 
+def encoder(folder: Path) -> None:
+    """Put an encoder there that calls itself a causal language model."""
+    emptied(folder)
+    sizes = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = BertConfig(vocab_size=tiny_models.VOCABULARY, **sizes, pad_token_id=None)
+        BertLMHeadModel(config).save_pretrained(folder)
+    tiny_models.tokenizer().save_pretrained(folder)
+
+
+LORA = {"peft_type": "LORA", "base_model_name_or_path": "a/b"}
 NORM = "model.norm.weight"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 CODE = "raise SystemExit(__import__('pathlib').Path(__file__).with_name('ran').write_text('code'))\n"
@@ -194,6 +218,7 @@ END_ID = tiny_models.tokenizer().eos_token_id
 
 
 def remote(**changes: Any) -> Break:
+    """Return what adds code of the model's own, which writes a file `ran` if it is ever run."""
     return both(
         edited("config.json", auto_map=REMOTE, **changes),
         written("configuration_new.py", CODE), written("modeling_new.py", CODE), written("tokenization_new.py", CODE),
@@ -216,15 +241,18 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "config is a list": (written("config.json", "[]"), r"config\.json"),
     "no model_type": (edited("config.json", model_type=None), "model_type"),
     "unknown model_type": (edited("config.json", model_type="qwen99"), "qwen99"),
-    "nonsense in config": (edited("config.json", num_attention_heads="many"), r"num_attention_heads|config\.json"),
-    "heads do not divide": (edited("config.json", num_key_value_heads=4), "num_attention_heads|num_key_value|shape"),
+    "nonsense in config": (edited("config.json", num_attention_heads="many"), r"config\.json is broken .*num_attention"),
+    "no such activation": (edited("config.json", hidden_act="nope"), r"cannot load it .*nope.*config\.json"),
+    "padding beyond": (edited("config.json", pad_token_id=5000), r"cannot load it .*(?i:padding_idx)"),
+    "other heads": (edited("config.json", num_key_value_heads=4), "shape"),
     "checkpoint one deeper": (moved, "checkpoint-500"),
     # --- no causal language model
     "classification": (edited("config.json", architectures=["Qwen2ForSequenceClassification"]), "Classification"),
     "embedding model": (edited("config.json", architectures=["Qwen2Model"]), "Qwen2Model"),
     "encoder-decoder": (edited("config.json", model_type="t5", architectures=["T5ForConditionalGeneration"]), "T5"),
     "encoder": (edited("config.json", model_type="bert", architectures=["BertForMaskedLM"]), "BertForMaskedLM"),
-    "encoder unnamed": (edited("config.json", model_type="bert", architectures=None), "causal|bert"),
+    "encoder that looks ahead": (encoder, "sees what comes after"),
+    "pictures too": (edited("config.json", vision_config={"depth": 2}), "vision_config"),
     "vision": (edited("config.json", model_type="vit", architectures=["ViTForImageClassification"]), "ViT"),
     "vision language": (
         edited("config.json", model_type="qwen2_vl", architectures=["Qwen2VLForConditionalGeneration"]), "Qwen2VL"),
@@ -232,39 +260,43 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "remote code": (remote(model_type="new_model"), "code"),
     "remote tokenizer": (
         both(remote(), edited("tokenizer_config.json", tokenizer_class="NewTokenizer",
-             auto_map={"AutoTokenizer": ["tokenization_new.NewTokenizer", None]}), without("tokenizer.json")), "."),
+             auto_map={"AutoTokenizer": ["tokenization_new.NewTokenizer", None]}), without("tokenizer.json")),
+        "no tokenizer"),
+    "remote tokenizer with its vocabulary": (
+        both(remote(), edited("tokenizer_config.json", tokenizer_class="NewTokenizer",
+             auto_map={"AutoTokenizer": ["tokenization_new.NewTokenizer", None]}), without("tokenizer.json"),
+             written("new.model", "x")), "code of its own"),
     "poisoned pickle": (poisoned, "pytorch_model.bin"),
     # --- quantised
     **{f"quantised {method}": (step, method) for method, step in QUANTISED.items()},
     "quantised mlx": (edited("config.json", quantization={"group_size": 64, "bits": 4}), "quanti"),
     "quantised in a file": (written("quantize_config.json", '{"bits": 4}'), "quanti"),
     "int8 weights": (tensors(lambda w: {k: v.to(torch.int8) if v.dim() > 1 else v for k, v in w.items()}), "int8|I8"),
-    "gguf only": (both(without(WEIGHTS, "config.json", *TOKENIZER), written("model-Q4_K_M.gguf", "GGUF")), "gguf"),
-    "gguf beside config": (both(without(WEIGHTS), written("model-Q4_K_M.gguf", "GGUF")), "gguf"),
+    "gguf only": (both(without(WEIGHTS, "config.json", *TOKENIZER), written("model-Q4_K_M.gguf", "GGUF")), "GGUF"),
+    "gguf beside config": (both(without(WEIGHTS), written("model-Q4_K_M.gguf", "GGUF")), "GGUF"),
     # --- weights
     "no weights": (without(WEIGHTS), "weights"),
     "truncated weights": (cut(WEIGHTS), r"model\.safetensors"),
     "weights end early": (cut(WEIGHTS, 0.999), r"model\.safetensors"),
     "empty weights": (written(WEIGHTS, ""), r"model\.safetensors"),
-    "pointer of git lfs": (written(WEIGHTS, "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n"), "lfs"),
+    "pointer of git lfs": (written(WEIGHTS, "version https://git-lfs.github.com/spec/v1\n"), "lfs"),
     "missing shard": (both(sharded, without("model-00002-of-00002.safetensors")), "model-00002-of-00002"),
     "missing index": (both(sharded, without("model.safetensors.index.json")), "index"),
     "broken index": (both(sharded, cut("model.safetensors.index.json")), "index"),
     "truncated shard": (both(sharded, cut("model-00002-of-00002.safetensors")), "model-00002-of-00002"),
     "other hidden size": (edited("config.json", hidden_size=48), "shape"),
     "other vocabulary": (edited("config.json", vocab_size=300), "shape"),
-    "more layers": (edited("config.json", num_hidden_layers=3), r"layers\.2"),
-    "fewer layers": (edited("config.json", num_hidden_layers=1), r"layers\.1"),
+    "more layers": (edited("config.json", num_hidden_layers=3, layer_types=None), r"layers\.2"),
+    "fewer layers": (edited("config.json", num_hidden_layers=1, layer_types=None), r"layers\.1"),
+    "no layers": (edited("config.json", num_hidden_layers=0, layer_types=None), "fewer layers"),
     "more layers in file": (tensors(deeper), r"layers\.2"),
     "missing tensor": (tensors(lambda w: {k: v for k, v in w.items() if k != NORM}), "norm"),
     "other names": (tensors(lambda w: {f"base.{k}": v for k, v in w.items()}), "missing"),
     "not a number": (tensors(spoil("model.layers.1.mlp.up_proj.weight", float("nan"))), "up_proj"),
     "infinite": (tensors(spoil("model.embed_tokens.weight", float("inf"))), "embed_tokens"),
     # --- adapters
-    "adapter beside": (
-        written("adapter_config.json", '{"peft_type": "LORA", "base_model_name_or_path": "a/b"}'), "adapter"),
-    "adapter alone": (
-        both(emptied, written("adapter_config.json", '{"peft_type": "LORA", "base_model_name_or_path": "a/b"}')), "a/b"),
+    "adapter beside": (edited("adapter_config.json", **LORA), "adapter"),
+    "adapter alone": (both(emptied, edited("adapter_config.json", **LORA)), "adapter of 'a/b'"),
     "adapter without base": (both(emptied, written("adapter_config.json", '{"peft_type": "LORA"}')), "base_model"),
     "broken adapter": (both(emptied, written("adapter_config.json", "{")), "adapter_config"),
     # --- tokenizers
@@ -280,15 +312,17 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "token without embedding": (tokenized(more("<tool>")), "<tool>"),
     "plain token without embedding": (tokenized(more("class ", special=False)), "class "),
     "end token without embedding": (tokenized(more("<stop>"), eos_token="<stop>"), "<stop>"),
-    "lowercases": (tokenized(lower), "lose|loses"),
-    "squeezes spaces": (tokenized(squeeze), "lose|loses"),
-    "composes": (tokenized(compose), "lose|loses"),
-    "words only": (words, "lose|loses"),
-    "no end anywhere": (tokenized(lambda core: None, eos_token=None), "end"),
+    "lowercases": (tokenized(lower), "loses text .*'Task 42.*comes back as 'task 42"),
+    "squeezes spaces": (tokenized(squeeze), "loses text"),
+    "composes": (tokenized(compose), "loses text"),
+    "words only": (words, "loses text"),
     "end in config beyond": (edited("config.json", eos_token_id=5000), "5000"),
     "end in generation config beyond": (edited("generation_config.json", eos_token_id=[5000]), "5000"),
     "end negative": (edited("config.json", eos_token_id=-1), "-1"),
-    "end is text": (edited("config.json", eos_token_id="</s>"), "eos_token_id"),
+    "end is text": (edited("config.json", eos_token_id="</s>"), r"config\.json is broken .*eos_token_id"),
+    "end in a list of lists": (edited("generation_config.json", eos_token_id=[[1]]), "eos_token_id"),
+    "nonsense in generation config": (
+        edited("generation_config.json", max_new_tokens=-1), r"generation_config\.json is broken .*max_new_tokens"),
     "broken generation config": (cut("generation_config.json"), r"generation_config\.json"),
 }  # fmt: skip
 
@@ -301,18 +335,22 @@ FINE: dict[str, Break] = {
     "code that is not needed": remote(),
     "other tensors": tensors(lambda w: w | {"v_head.weight": torch.zeros(3)}),
     "no architectures": edited("config.json", architectures=None),
+    "no end anywhere": both(
+        tokenized(lambda core: None, eos_token=None),
+        edited("config.json", eos_token_id=None),
+        edited("generation_config.json", eos_token_id=None),
+    ),
     "no generation config": without("generation_config.json"),
     "sampling settings": edited("generation_config.json", do_sample=True, temperature=0.6, top_k=20, top_p=0.9),
     "contradictory sampling": edited("generation_config.json", do_sample=False, temperature=0.6, top_p=0.9),
     "sampling settings in config": edited("config.json", temperature=0.6, do_sample=True, repetition_penalty=1.1),
     "image token": tokenized(more("<image_soft_token>")),
-    "padded embeddings": lambda folder: None,
 }
 
 
 def good(folder: Path) -> Path:
     """Write a small Qwen2 with its tokenizer."""
-    model = tiny_models.model("qwen2")
+    model = copy.deepcopy(tiny_models.model("qwen2"))  # whose config is shared by every test
     model.config.eos_token_id = model.generation_config.eos_token_id = END_ID
     model.save_pretrained(folder)
     tiny_models.tokenizer().save_pretrained(folder)

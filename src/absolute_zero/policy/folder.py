@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -56,7 +55,7 @@ def open_reference(path: Path) -> Any:
 
 
 def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
-    """Write all that `opening.open_model` and `open_state` need into an empty folder. Raises UserError for any other."""
+    """Write what `opening.open_model` and `open_state` need into an empty folder. Raises UserError for any other."""
     if not path.is_dir() or any(path.iterdir()):
         raise UserError(f"cannot save into {str(path)!r}: it has to be an empty folder")
     with saving():

@@ -21,7 +21,9 @@ from huggingface_hub.errors import (
 )
 
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
-HUB_ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+).*|hf://([\w.-]+/[\w.-]+).*")
+HUB_ADDRESS = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+).*|hf://([\w.-]+/[\w.-]+).*"
+)
 WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/].*|.*\\.*")
 SMALL_FILES = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken")
 SUBFOLDERS = "*/*"
@@ -48,7 +50,9 @@ def local_folder(path: str | Path) -> Path:
     if os.path.isfile(folder):
         if folder.suffix == ".gguf":
             raise Unfit("a GGUF file is for inference with llama.cpp: give the folder of the model it was made from")
-        raise Unfit(f"it is a file: give the folder that holds config.json, weights and tokenizer, such as {folder.parent}")
+        raise Unfit(
+            f"it is a file: give the folder that holds config.json, weights and tokenizer, such as {folder.parent}"
+        )
     raise Unfit(_absent(str(path)))
 
 

@@ -9,7 +9,7 @@ Does not shard a model, and knows nothing of tasks.
 
 import copy
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -47,9 +47,12 @@ class LocalPolicy:
             self._adopt(model, tokenizer)
 
     @classmethod
-    def open(cls, path: str | Path, cfg: Config) -> "LocalPolicy":
-        """Open a policy from a folder in Hugging Face's format, or a name on its hub. Raises UserError."""
-        return cls(*opening.open_model(path), cfg)
+    def open(cls, path: str | Path, cfg: Config, say: Callable[[str], object] = opening.nothing) -> "LocalPolicy":
+        """Open a policy from a folder in Hugging Face's format, or a name on its hub. Raises UserError.
+
+        What is worth knowing of the model goes to `say`, a line each (`absolute_zero.policy.opening`).
+        """
+        return cls(*opening.open_model(path, say), cfg)
 
     def _adopt(self, model: Any, tokenizer: Any, reference: Any = None) -> None:
         self.model: Any = model.float().to(self.device)

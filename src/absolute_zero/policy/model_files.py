@@ -52,12 +52,14 @@ def adapter_base(folder: Path) -> str | None:
         return None
     if os.path.exists(folder / CONFIG):
         raise Unfit(
-            f"an adapter ({ADAPTER}) lies beside a whole model ({CONFIG}), and which is meant is not clear: keep each in"
-            " a folder of its own"
+            f"an adapter ({ADAPTER}) lies beside a whole model ({CONFIG}), and it is not clear which is meant: keep"
+            " each in a folder of its own"
         )
     base = read_json(folder, ADAPTER).get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
-        raise Unfit(f"it is an adapter whose {ADAPTER} has no base_model_name_or_path: write there what it was trained on")
+        raise Unfit(
+            f"it is an adapter whose {ADAPTER} has no base_model_name_or_path: write there what it was trained on"
+        )
     return base
 
 
@@ -89,7 +91,7 @@ def weight_files(folder: Path) -> list[str]:
 
 
 def check_weights(folder: Path) -> None:
-    """Raise Unfit unless all files of weights are there and whole, and hold floating point. Reads their headers only."""
+    """Raise Unfit unless all files of weights are there, whole, and in floating point. Reads their headers only."""
     files = weight_files(folder)
     if not files:
         raise Unfit(_no_weights(folder))
@@ -126,7 +128,9 @@ def _check_quantisation(folder: Path, config: Mapping[str, Any]) -> None:
         if not method and isinstance(first, Mapping):
             short = (f"{key}={value}" for key, value in first.items() if isinstance(value, str | int) and value)
             method = ", ".join([*short][:3])
-        raise Unfit(f"it is quantised ({method or 'by a method it does not name'}), and cannot be trained so: {QUANTISED}")
+        raise Unfit(
+            f"it is quantised ({method or 'by a method it does not name'}), and cannot be trained so: {QUANTISED}"
+        )
 
 
 def _check_type(config: Mapping[str, Any]) -> None:
@@ -138,8 +142,8 @@ def _check_type(config: Mapping[str, Any]) -> None:
     if kind not in CONFIG_MAPPING:
         if code:
             raise Unfit(
-                f"it is made of code of its own (model_type {kind!r}), which is never run, and {version} has none for it:"
-                " take a newer transformers, or another model"
+                f"it is made of code of its own (model_type {kind!r}), which is never run, and {version} has none for"
+                " it: take a newer transformers, or another model"
             )
         raise Unfit(f"{version} knows no model_type {kind!r}: take a newer transformers, or another model")
     listed: object = config.get("architectures")
@@ -151,7 +155,9 @@ def _check_type(config: Mapping[str, Any]) -> None:
     own = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(kind)
     known = any(name.endswith(("ForCausalLM", "LMHeadModel")) or name == own for name in architectures)
     if own is None or config.get("is_encoder_decoder") or (architectures and not known):
-        raise Unfit(f"it is no causal language model ({label}): give one that continues a text, such as a ...ForCausalLM")
+        raise Unfit(
+            f"it is no causal language model ({label}): give one that continues a text, such as a ...ForCausalLM"
+        )
 
 
 def _no_config(folder: Path) -> str:

@@ -1,6 +1,6 @@
 """Opening a model and its tokenizer: a folder in Hugging Face's format, or a name on its hub.
 
-Promises: what comes back fits together and can be trained: every weight is there, a number and of its shape, every token
+Promises: what comes back fits together and can be trained: every weight is there, finite and of its shape, each token
 has an embedding, every end token is a token, and a text of code survives the tokenizer; all else is a UserError of one
 line that says what is wrong and what to do, before anything else is begun. No code of a folder is ever run, and nobody
 is asked. What is worth knowing and no error goes to `say`, a line each.
@@ -15,7 +15,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from logging import CRITICAL, getLogger
@@ -32,6 +32,7 @@ from transformers.utils import logging
 from absolute_zero.policy import hub, model_files
 from absolute_zero.policy.hub import Unfit
 from absolute_zero.policy.model_files import AGAIN, CONFIG, GENERATION, PICKLED, SAFE
+from absolute_zero.policy.transformer import supported
 from absolute_zero.types import UserError
 
 PROBE = (
@@ -41,13 +42,15 @@ PROBE = (
 """What a tokenizer has to give back as it was: code with its spaces, tags, fences, digits, letters of other scripts."""
 LIKELY = "def f(x):\n    return x + 1\n"
 """What a model that ever saw code finds likelier than chance."""
+USED = 0.95
+"""The share of embeddings that a model's own tokenizer uses, at least; the rest is padding."""
 SAMPLED = ("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty", "no_repeat_ngram_size")
 """Settings of a generation config that would change what is sampled, and are not used here."""
 SENSE = re.compile(r"image|audio|video|vision|speech|soft_token", re.IGNORECASE)
 TOKENIZER_FILES = ("tokenizer.json", "*.model", "vocab*", "*.tiktoken", "tekken.json")
 
 
-def _nothing(line: str) -> None:
+def nothing(line: str) -> None:
     """Say nothing."""
 
 
@@ -84,7 +87,7 @@ def quietly() -> Generator[None]:
             logging.enable_progress_bar()
 
 
-def open_model(path: str | Path, say: Callable[[str], object] = _nothing) -> tuple[Any, Any]:
+def open_model(path: str | Path, say: Callable[[str], object] = nothing) -> tuple[Any, Any]:
     """Return model (in float32) and tokenizer of a folder in Hugging Face's format, or of a name on its hub.
 
     Raises UserError. What lies, by its name, in a folder that is here is not looked for on the hub.
@@ -100,9 +103,10 @@ def open_model(path: str | Path, say: Callable[[str], object] = _nothing) -> tup
         if named:
             _fetch_weights(str(path), folder, say)
         model = open_weights(folder, say)
-        tokenizer = _check_tokens(model, tokenizer, say)
-        _check_ends(model, tokenizer, say)
-        _check_forward(model, tokenizer, say)
+        vocabulary = _check_tokens(model, tokenizer, say)
+        _check_ends(model, tokenizer, {*vocabulary.values()}, say)
+        if not supported(model) or len(vocabulary) < USED * _rows(model):
+            _check_forward(model, tokenizer, say)
         if named:
             model.config._name_or_path = str(path)
         return model, tokenizer
@@ -131,14 +135,19 @@ def _adapter(base: str) -> str:
     if not find_spec("peft"):
         return f"it is an adapter of {base!r}, which needs peft: pip install peft, or {merge}"
     if not hub.on_hub(base) and not os.path.isdir(base):
-        return f"it is an adapter, and its base {base!r} is not there: mend base_model_name_or_path in adapter_config.json"
+        return (
+            f"it is an adapter, and its base {base!r} is not there: mend base_model_name_or_path in adapter_config.json"
+        )
     return f"it is an adapter of {base!r}, and no whole model: {merge}"
 
 
 def check_config(folder: Path) -> None:
     """Raise Unfit unless a folder's configuration is of a causal language model, and one that transformers takes."""
     model_files.check_config(folder)
-    for name, config, remedy in ((CONFIG, AutoConfig, AGAIN), (GENERATION, GenerationConfig, "mend or delete that file")):
+    for name, config, remedy in (
+        (CONFIG, AutoConfig, AGAIN),
+        (GENERATION, GenerationConfig, "mend or delete that file"),
+    ):
         try:
             if (folder / name).exists():
                 with quietly():
@@ -157,7 +166,7 @@ def _reason(error: Exception) -> str:
 
 
 def _fetch_weights(name: str, folder: Path, say: Callable[[str], object]) -> None:
-    """Fetch the weights of a model on the hub, safetensors before pickled ones; with a bar where there is a terminal."""
+    """Fetch the weights of a model on the hub, safetensors before pickled ones; with a bar in a terminal."""
     with nullcontext() if sys.stderr.isatty() else quietly():
         indexed = (folder / (SAFE + model_files.INDEX)).is_file()
         hub.fetch_weights(name, folder, model_files.weight_files(folder) if indexed else [SAFE], say)
@@ -165,7 +174,7 @@ def _fetch_weights(name: str, folder: Path, say: Callable[[str], object]) -> Non
             hub.fetch_weights(name, folder, model_files.weight_files(folder) or [PICKLED], say)
 
 
-def open_weights(folder: Path, say: Callable[[str], object] = _nothing) -> Any:
+def open_weights(folder: Path, say: Callable[[str], object] = nothing) -> Any:
     """Return the model in a folder, in float32. Raises Unfit, or what transformers raises, if it is not whole."""
     check_config(folder)
     model_files.check_weights(folder)
@@ -232,7 +241,9 @@ def open_tokenizer(folder: Path) -> Any:
         if absent:
             raise Unfit(f"it holds no tokenizer: {remedy}") from error
         if code:
-            raise Unfit("its tokenizer is code of its own, which is never run: give one with a tokenizer.json") from error
+            raise Unfit(
+                "its tokenizer is code of its own, which is never run: give one with a tokenizer.json"
+            ) from error
         if not (folder / "tokenizer.json").exists():
             needs = "pip install sentencepiece protobuf tiktoken, or put a tokenizer.json there"
             raise Unfit(f"its tokenizer could not be built without a tokenizer.json: {needs}") from error
@@ -241,9 +252,13 @@ def open_tokenizer(folder: Path) -> Any:
     if kept != PROBE and absent:
         raise Unfit(f"it holds no tokenizer: {remedy}")
     if kept != PROBE:
-        first = len(os.path.commonprefix([PROBE, kept]))
+        first = next(
+            (i for i, (a, b) in enumerate(zip(PROBE, kept, strict=False)) if a != b), min(len(PROBE), len(kept))
+        )
         lost, back = PROBE[max(0, first - 8) : first + 12], kept[max(0, first - 8) : first + 12]
-        raise Unfit(f"its tokenizer loses text ({lost!r} comes back as {back!r}): code needs one that keeps every letter")
+        raise Unfit(
+            f"its tokenizer loses text ({lost!r} comes back as {back!r}): code needs one that keeps every letter"
+        )
     return tokenizer
 
 
@@ -260,33 +275,33 @@ def decoded(tokenizer: Any, tokens: Sequence[int]) -> str:
 # --- both together ------------------------------------------------------------------------------------------
 
 
-def _check_tokens(model: Any, tokenizer: Any, say: Callable[[str], object]) -> Any:
-    """Return a tokenizer all of whose tokens have an embedding. Raises Unfit for one that is of a larger model.
+def _check_tokens(model: Any, tokenizer: Any, say: Callable[[str], object]) -> Mapping[str, int]:
+    """Return the tokenizer's entries, all of which have an embedding. Raises Unfit for a tokenizer of a larger model.
 
-    Marks of pictures and sounds, which the text-only sizes of some models have no embedding for, are taken out: they
-    are text like any other then.
+    Marks of pictures and sounds, which the text-only sizes of some models have no embedding for, are taken out of the
+    tokenizer: they are text like any other then.
     """
-    rows = _rows(model)
-    beyond = sorted((number, text) for text, number in tokenizer.get_vocab().items() if number >= rows)
+    rows, vocabulary = _rows(model), tokenizer.get_vocab()
+    beyond = sorted((number, text) for text, number in vocabulary.items() if number >= rows)
     if not beyond:
-        return tokenizer
+        return vocabulary
     if tokenizer.is_fast and all(SENSE.search(text) for _, text in beyond):
         core = json.loads(tokenizer.backend_tokenizer.to_str())
         core["added_tokens"] = [token for token in core["added_tokens"] if token["id"] < rows]
         if len(core["model"]["vocab"]) <= rows:
             tokenizer._tokenizer = Tokenizer.from_str(json.dumps(core))
             say(f"read as plain text, as the model has no embedding for it: {_some([text for _, text in beyond])}")
-            return tokenizer
+            return tokenizer.get_vocab()
     number, text = beyond[-1]
     raise Unfit(
-        f"its tokenizer has tokens up to {number} ({text!r}), and the model embeddings for {rows}: give the tokenizer that"
+        f"its tokenizer has tokens up to {number} ({text!r}), and the model {rows} embeddings: give the tokenizer that"
         " it was trained with, or model.resize_token_embeddings(len(tokenizer)) and train those"
     )
 
 
-def _check_ends(model: Any, tokenizer: Any, say: Callable[[str], object]) -> None:
-    """Refuse end tokens that are none; say it if there are none, and what else generation_config.json asks for."""
-    known, ends = {*tokenizer.get_vocab().values()}, _ends(model, tokenizer)
+def _check_ends(model: Any, tokenizer: Any, known: Set[int], say: Callable[[str], object]) -> None:
+    """Refuse end tokens that are not known; say it if there are none, and what else generation_config.json asks for."""
+    ends = _ends(model, tokenizer)
     for source, tokens in ends.items():
         for token in tokens:
             if not isinstance(token, int) or token not in known:
@@ -305,7 +320,11 @@ def _check_ends(model: Any, tokenizer: Any, say: Callable[[str], object]) -> Non
 
 
 def _check_forward(model: Any, tokenizer: Any, say: Callable[[str], object]) -> None:
-    """Refuse a model that looks ahead, or gives no numbers; say it if code is no likelier to it than chance."""
+    """Refuse a model that looks ahead, or gives no numbers; say it if code is no likelier to it than chance.
+
+    It costs as much as opening a tokenizer again, and is left out where `supported` knows the family to be causal and
+    the sizes agree.
+    """
     tokens = encoded(tokenizer, LIKELY)[:12]
     other = [*tokens[:-1], (tokens[-1] + 1) % _rows(model)]
     with quietly(), torch.inference_mode():
