@@ -241,7 +241,7 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "config is a list": (written("config.json", "[]"), r"config\.json"),
     "no model_type": (edited("config.json", model_type=None), "model_type"),
     "unknown model_type": (edited("config.json", model_type="qwen99"), "qwen99"),
-    "nonsense in config": (edited("config.json", num_attention_heads="many"), r"config\.json is broken .*num_attention"),
+    "nonsense in config": (edited("config.json", num_attention_heads="many"), r"json is broken .*num_attention"),
     "no such activation": (edited("config.json", hidden_act="nope"), r"cannot load it .*nope.*config\.json"),
     "padding beyond": (edited("config.json", pad_token_id=5000), r"cannot load it .*(?i:padding_idx)"),
     "other heads": (edited("config.json", num_key_value_heads=4), "shape"),

@@ -166,11 +166,12 @@ def _no_config(folder: Path) -> str:
         numbers = [path for path in (folder / "checkpoints").glob("*") if path.name.isdecimal()]
         newest = max(numbers, key=lambda path: int(path.name), default=folder / "checkpoints" / "N")
         return f"it is the folder of a run: give one of its checkpoints, such as {newest}"
+    deeper = sorted([*folder.glob("*/" + CONFIG), *folder.glob("snapshots/*/" + CONFIG)], key=os.path.getmtime)
+    if deeper:
+        return f"it holds no {CONFIG}: give {deeper[-1].parent}"
     if any(folder.glob("*.gguf")):
         return f"it holds GGUF files, which are for inference with llama.cpp: {QUANTISED}"
-    deeper = sorted([*folder.glob("*/" + CONFIG), *folder.glob("snapshots/*/" + CONFIG)], key=os.path.getmtime)
-    hint = f"give {deeper[-1].parent}" if deeper else REMEDY
-    return f"it holds no {CONFIG}: {hint}"
+    return f"it holds no {CONFIG}: {REMEDY}"
 
 
 def _no_weights(folder: Path) -> str:

@@ -40,6 +40,8 @@ PROBE = (
     "    return {'über': '漢字 → 🙂'}  # ok\n```\n\n<think> a  b , c </think>\n<answer>\n[1, -2]\n</answer>"
 )
 """What a tokenizer has to give back as it was: code with its spaces, tags, fences, digits, letters of other scripts."""
+FOLDED = " e\u0301 \ufb01"
+"""Letters that are often folded into others, and harmlessly."""
 LIKELY = "def f(x):\n    return x + 1\n"
 """What a model that ever saw code finds likelier than chance."""
 USED = 0.95
@@ -195,7 +197,7 @@ def open_weights(folder: Path, say: Callable[[str], object] = nothing) -> Any:
         shapes = f"{name} has the shape {[*stored]} there, and {[*expected]} by config.json"
         raise Unfit(f"config.json does not fit the weights ({shapes}): put the right one beside them")
     if missing := sorted(loaded["missing_keys"]):
-        raise Unfit(f"weights are missing ({_some(missing)}): {AGAIN}")
+        raise Unfit(f"weights are missing ({_listed(missing)}): {AGAIN}")
     _check_unexpected(model, sorted(loaded["unexpected_keys"]), say)
     for name, parameter in model.named_parameters():
         if not math.isfinite(parameter.detach().sum()):  # one pass: what is not finite stays so in a sum
@@ -211,10 +213,10 @@ def _check_unexpected(model: Any, names: Sequence[str], say: Callable[[str], obj
         left = (layers or names)[0]
         raise Unfit(f"{CONFIG} has fewer layers than the weights ({left} is left over): put the right one there")
     if names:
-        say(f"left out, as {type(model).__name__} has no such weights: {_some(names)}")
+        say(f"left out, as {type(model).__name__} has no such weights: {_listed(names)}")
 
 
-def _some(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     """Return the first three names, and how many more there are."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
@@ -229,14 +231,16 @@ def open_tokenizer(folder: Path) -> Any:
     remedy = "put tokenizer.json and tokenizer_config.json there, from the model that it was trained from"
     try:
         with quietly():
-            core = Tokenizer.from_file(str(folder / "tokenizer.json")) if (folder / "tokenizer.json").exists() else None
-            if core:
+            tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+            # For some types of model transformers builds its own splitting and normalising over the vocabulary, and
+            # adds tokens of its own; the model was trained on what the file says.
+            if type(tokenizer) is not PreTrainedTokenizerFast and (folder / "tokenizer.json").exists():
+                core = Tokenizer.from_file(str(folder / "tokenizer.json"))
                 core.no_truncation()
                 core.no_padding()
-            tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-            # For some types of model transformers builds its own splitting and normalising over the vocabulary.
-            if core and encoded(tokenizer, PROBE) != core.encode(PROBE, add_special_tokens=False).ids:
-                tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+                apart = encoded(tokenizer, PROBE + FOLDED) != core.encode(PROBE + FOLDED, add_special_tokens=False).ids
+                if apart or len(tokenizer) > core.get_vocab_size():
+                    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # tokenizers raises Exception itself
         if absent:
             raise Unfit(f"it holds no tokenizer: {remedy}") from error
@@ -290,7 +294,7 @@ def _check_tokens(model: Any, tokenizer: Any, say: Callable[[str], object]) -> M
         core["added_tokens"] = [token for token in core["added_tokens"] if token["id"] < rows]
         if len(core["model"]["vocab"]) <= rows:
             tokenizer._tokenizer = Tokenizer.from_str(json.dumps(core))
-            say(f"read as plain text, as the model has no embedding for it: {_some([text for _, text in beyond])}")
+            say(f"read as plain text, as the model has no embedding for it: {_listed([text for _, text in beyond])}")
             return tokenizer.get_vocab()
     number, text = beyond[-1]
     raise Unfit(
