@@ -302,7 +302,8 @@ def test_nobody_is_asked_whether_code_may_run(folder: Path) -> None:
     ]
     source = str(Path(hub.__file__).parents[2])
     done = subprocess.run(
-        command, stdin=inner, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "PYTHONPATH": source},
+        command, stdin=inner, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "PYTHONPATH": source},
     )  # fmt: skip
     os.close(outer)
     os.close(inner)
