@@ -6,7 +6,7 @@ Knows no files but the model in the package, and no steps. Floor 4.
 
 import time
 from collections import defaultdict
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -95,11 +95,16 @@ def domain_of(cfg: Config) -> Domain:
     return plugins.load("domains", cfg.domain)
 
 
+def _nothing(line: str) -> None:
+    """Say nothing."""
+
+
 @contextmanager
-def open_components(cfg: Config) -> Generator[Components]:
+def open_components(cfg: Config, say: Callable[[str], object] = _nothing) -> Generator[Components]:
     """Open the parts that the settings name: policy, executor, task types, plug-ins; the executor is closed at the end.
 
-    Raises UserError, naming what is wrong, for parts that are not there or do not fit.
+    Raises UserError, naming what is wrong, for parts that are not there or do not fit. What is worth knowing of them
+    and no error goes to `say`, a line each.
     """
     domain = domain_of(cfg)
     known = {task_type.kind: task_type for task_type in domain.task_types(cfg)}
@@ -107,7 +112,7 @@ def open_components(cfg: Config) -> Generator[Components]:
     terms = [(_load_term(name), weight) for name, weight in cfg.reward.terms.items()]
     scales = plugins.load("rewards", cfg.reward.scale)
     check_scales(scales, cfg.reward.scale)
-    policy = open_policy(cfg)
+    policy = open_policy(cfg, say)
     form = open_form(cfg, policy, domain, known)
     executor: Executor = domain.open_executor(cfg)
     if wrong := plugins.lacks(executor, plugins.EXECUTOR):
@@ -184,7 +189,7 @@ def _load_term(name: str) -> RewardTerm:
     return checked.reward_term(term, f"reward term {name!r}")
 
 
-def open_policy(cfg: Config) -> Policy:
+def open_policy(cfg: Config, say: Callable[[str], object] = _nothing) -> Policy:
     """Open the policy that `model.path` names: `embedded` is the model in the package; a policy plug-in, such as
     `scripted`, opens itself; all else is a model's folder or its name on the hub."""
     if plugins.is_named("policies", cfg.model.path):
@@ -195,4 +200,4 @@ def open_policy(cfg: Config) -> Policy:
         return policy if cfg.model.path in plugins.BUILT_IN["policies"] else checked.policy(policy, label)
     from absolute_zero.policy.local import LocalPolicy
 
-    return LocalPolicy.open(WEIGHTS if cfg.model.path == EMBEDDED else cfg.model.path, cfg)
+    return LocalPolicy.open(WEIGHTS if cfg.model.path == EMBEDDED else cfg.model.path, cfg, say)

@@ -30,7 +30,7 @@ THIRD_PARTIES = {
     "config": {"pydantic", "pydantic_core"},
     "domains": {"pydantic"},
     "cli": {"typer", "rich"},
-    "policy": TENSORS | {"ray", "vllm", "peft"},
+    "policy": TENSORS | {"huggingface_hub", "ray", "vllm", "peft"},
     "pretraining": TENSORS,
 }
 # Not there on Windows, or not on macOS. Imported at the top level on the sandbox's own side only, which

@@ -1,6 +1,7 @@
 """Which model a command is about: a run's newest checkpoint, or any model with the settings of a recipe."""
 
 import os
+import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from absolute_zero.config import Config, literal, load
 from absolute_zero.ports import Components
 from absolute_zero.run import barred_families, load_buffer, newest, resolve, settings_of
 from absolute_zero.types import UserError
+from absolute_zero.values import one_line
 
 
 class Opened(NamedTuple):
@@ -24,6 +26,11 @@ class Opened(NamedTuple):
     name: str
 
 
+def note(line: str) -> None:
+    """Print what is worth knowing of a model, and no error, beside what the command prints."""
+    print(f"azr: note: {one_line(line)}", file=sys.stderr)
+
+
 @contextmanager
 def opened(source: str, recipe: str | None, settings: Sequence[str]) -> Generator[Opened]:
     """Open the model of a run's folder, which may be at work, or of a path, under a recipe's settings (`laptop`'s for
@@ -34,7 +41,7 @@ def opened(source: str, recipe: str | None, settings: Sequence[str]) -> Generato
     folder = resolve(Path(source))
     if not os.path.exists(folder / "run.db"):
         cfg = load(recipe or "laptop", [*settings, f"model.path={literal(source)}"])
-        with open_components(cfg) as parts:
+        with open_components(cfg, note) as parts:
             buffer = Buffer(cfg, parts.task_types, parts.seeds, barred_families(cfg))
             yield Opened(cfg, parts, buffer, source)
         return

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, final
 
+from absolute_zero.cli.opened import note
 from absolute_zero.cli.screen import Screen
 from absolute_zero.components import domain_of, open_components
 from absolute_zero.config import Config
@@ -36,7 +37,7 @@ RESULT = "result.json"
 
 def begin(cfg: Config, root: str, name: str | None) -> int:
     """Begin a new run and play it to its end; return the exit code."""
-    with open_components(cfg) as parts, Run.begin(cfg, Path(root), name) as run:
+    with open_components(cfg, note) as parts, Run.begin(cfg, Path(root), name) as run:
         return _play(run, parts)
 
 

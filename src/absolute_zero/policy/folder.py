@@ -7,28 +7,22 @@ a UserError of one line. Does not write atomically: its caller gives an empty fo
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-import os
-import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from logging import CRITICAL, getLogger
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.utils import logging
 
 from absolute_zero.policy.learner import Learner
+from absolute_zero.policy.opening import open_weights, quietly, readable
 from absolute_zero.types import UserError
 
 STATE = "learner.safetensors"
 REFERENCE = "reference"
-HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -41,40 +35,10 @@ class State:
 
 
 @contextmanager
-def _readable(path: str | Path) -> Generator[None]:
-    """Turn what transformers and safetensors raise for a missing or broken folder into one line."""
-    try:
-        yield
-    except (
-        OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError,
-    ) as error:  # fmt: skip
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise UserError(f"cannot open the model {str(path)!r}: {reason}") from error
-
-
-@contextmanager
-def _quietly() -> Generator[None]:
-    """Silence progress bars and the hub's log.
-
-    Our folders are written and read at once, in the middle of somebody's screen; what fails is one line of ours.
-    """
-    shown, hub = logging.is_progress_bar_enabled(), getLogger("huggingface_hub")
-    level = hub.level
-    logging.disable_progress_bar()
-    hub.setLevel(CRITICAL)
-    try:
-        yield
-    finally:
-        hub.setLevel(level)
-        if shown:
-            logging.enable_progress_bar()
-
-
-@contextmanager
 def saving() -> Generator[None]:
     """Write quietly; a full disk is an OSError here, as everything else that writes says it."""
     try:
-        with _quietly():
+        with quietly():
             yield
     except Exception as error:
         if type(error) in (SafetensorError, Exception):  # the plain one is what tokenizers raises
@@ -82,50 +46,16 @@ def saving() -> Generator[None]:
         raise
 
 
-def _model(path: str | Path) -> Any:
-    with _quietly():
-        opened: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, output_loading_info=True)
-    model, loaded = opened
-    if missing := sorted(loaded["missing_keys"]):  # transformers would go on with random numbers there
-        raise UserError(f"cannot open the model {str(path)!r}: {missing[0]} and {len(missing) - 1} others are missing")
-    return model
-
-
-def open_model(path: str | Path) -> tuple[Any, Any]:
-    """Return model (in float32) and tokenizer of a folder in Hugging Face's format, or of a name on its hub.
-
-    Raises UserError. What lies, by its name, in a folder that is here is not looked for on the hub.
-    """
-    folder = Path(path)
-    # pathlib's own test raises where a folder may not be entered.
-    local_parent = folder.parent.name and os.path.isdir(folder.parent)
-    local = isinstance(path, Path) or not HUB_NAME.fullmatch(path) or local_parent
-    if local and not os.path.isdir(folder):
-        raise UserError(f"cannot open the model {str(path)!r}: there is no such folder, or it may not be entered")
-    with _readable(path):
-        return _model(path), AutoTokenizer.from_pretrained(path)
-
-
 def open_reference(path: Path) -> Any:
     """Return the model with the weights the run began with. Raises UserError if there is none."""
     if not (path / REFERENCE).is_dir():
         raise UserError(f"{str(path)!r} holds no reference model: it was saved with update.kl = 0; go on with that")
-    with _readable(path / REFERENCE):
-        return _model(path / REFERENCE)
-
-
-def eos_ids(model: Any, tokenizer: Any) -> list[int]:
-    """Return every token id that ends a text, by what the model and the tokenizer say."""
-    generation = getattr(model, "generation_config", None)
-    ids: list[Any] = []
-    for source in (generation, model.config, tokenizer):
-        listed = getattr(source, "eos_token_id", None)
-        ids += listed if isinstance(listed, list) else [listed]
-    return sorted({int(token) for token in ids if token is not None})
+    with readable(path / REFERENCE):
+        return open_weights(path / REFERENCE)
 
 
 def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
-    """Write all that `open_model` and `open_state` need into an empty folder. Raises UserError for any other."""
+    """Write what `opening.open_model` and `open_state` need into an empty folder. Raises UserError for any other."""
     if not path.is_dir() or any(path.iterdir()):
         raise UserError(f"cannot save into {str(path)!r}: it has to be an empty folder")
     with saving():
@@ -148,7 +78,7 @@ def open_state(path: Path, model: nn.Module) -> State:
     """Return the learner's state in a folder, for a model of the same parameters. Raises UserError."""
     shapes = {name: parameter.shape for name, parameter in model.named_parameters()}
     moments: dict[str, dict[str, Tensor]] = {}
-    with _readable(path):
+    with readable(path):
         with safe_open(path / STATE, framework="pt") as file:
             updates = int(file.metadata()["updates"])
             for key in file.keys():  # noqa: SIM118 (it is no mapping)

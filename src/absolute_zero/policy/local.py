@@ -9,7 +9,7 @@ Does not shard a model, and knows nothing of tasks.
 
 import copy
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ import torch
 from absolute_zero.config import Config
 from absolute_zero.keys import Key
 from absolute_zero.policy import folder as folders
-from absolute_zero.policy import hardware, sampler
+from absolute_zero.policy import hardware, opening, sampler
 from absolute_zero.policy.batches import Item
 from absolute_zero.policy.decoding import Decoder
 from absolute_zero.policy.generic import Generic, fit_attention
@@ -48,13 +48,16 @@ class LocalPolicy:
             self._adopt(model, tokenizer)
 
     @classmethod
-    def open(cls, path: str | Path, cfg: Config) -> "LocalPolicy":
-        """Open a policy from a folder in Hugging Face's format, or a name on its hub. Raises UserError."""
-        return cls(*folders.open_model(path), cfg)
+    def open(cls, path: str | Path, cfg: Config, say: Callable[[str], object] = opening.nothing) -> "LocalPolicy":
+        """Open a policy from a folder in Hugging Face's format, or a name on its hub. Raises UserError.
+
+        What is worth knowing of the model goes to `say`, a line each (`absolute_zero.policy.opening`).
+        """
+        return cls(*opening.open_model(path, say), cfg)
 
     def _adopt(self, model: Any, tokenizer: Any, reference: Any = None) -> None:
         self.model: Any = model.float().to(self.device)
-        self.tokens = Tokens(tokenizer, folders.eos_ids(model, tokenizer), self.cfg.form.think)
+        self.tokens = Tokens(tokenizer, opening.eos_ids(model, tokenizer), self.cfg.form.think)
         if self.cfg.update.kl > 0:
             reference = copy.deepcopy(self.model) if reference is None else reference.float().to(self.device)
             reference.requires_grad_(False).eval()
@@ -142,7 +145,7 @@ class LocalPolicy:
 
     def load(self, folder: Path) -> None:
         """Become what was saved there. Raises UserError, and stays what it was, if that cannot be."""
-        model, tokenizer = folders.open_model(folder)
+        model, tokenizer = opening.open_model(folder)
         reference = folders.open_reference(folder) if self.cfg.update.kl > 0 else None
         state = folders.open_state(folder, model)
         with self._memory("a smaller model"):

@@ -32,7 +32,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from absolute_zero.disk import explain_failures, locked, write
 from absolute_zero.policy import hardware
 from absolute_zero.policy.batches import pack
-from absolute_zero.policy.folder import open_model, saving
+from absolute_zero.policy.folder import saving
+from absolute_zero.policy.opening import open_model
 from absolute_zero.policy.transformer import supported
 from absolute_zero.pretraining.traces.documents import documents
 from absolute_zero.pretraining.training.held_out import read_held_out
