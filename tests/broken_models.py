@@ -44,7 +44,11 @@ def cut(name: str, share: float = 0.5) -> Break:
 
 def written(name: str, text: str) -> Break:
     """Return what writes a file."""
-    return lambda folder: (folder / name).write_text(text) and None
+
+    def write(folder: Path) -> None:
+        (folder / name).write_text(text)
+
+    return write
 
 
 def without(*names: str) -> Break:
@@ -198,10 +202,20 @@ def emptied(folder: Path) -> None:
     folder.mkdir()
 
 
+def wordless(folder: Path) -> None:
+    """Put a tokenizer there that has no vocabulary."""
+    PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE())).save_pretrained(folder)
+
+
 def encoder(folder: Path) -> None:
     """Put an encoder there that calls itself a causal language model."""
     emptied(folder)
-    sizes = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40}
+    sizes: dict[str, Any] = {
+        "hidden_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 40,
+    }
     with torch.random.fork_rng():
         torch.manual_seed(0)
         config = BertConfig(vocab_size=tiny_models.VOCABULARY, **sizes, pad_token_id=None)
@@ -306,8 +320,7 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "truncated tokenizer_config": (cut("tokenizer_config.json"), r"tokenizer"),
     "tokenizer is a list": (written("tokenizer.json", "[]"), "tokenizer"),
     "empty vocabulary": (
-        both(without(*TOKENIZER), lambda f: PreTrainedTokenizerFast(
-            tokenizer_object=Tokenizer(models.BPE())).save_pretrained(f)), "tokenizer"),
+        both(without(*TOKENIZER), wordless), "tokenizer"),
     "larger tokenizer": (larger, "tokenizer"),
     "token without embedding": (tokenized(more("<tool>")), "<tool>"),
     "plain token without embedding": (tokenized(more("class ", special=False)), "class "),
