@@ -136,7 +136,7 @@ class LettersDomain:
     def suites(self) -> Mapping[str, Sequence[Task]]:
         return {}
 
-    def worked_examples(self, kind: str, role: Role) -> Sequence[tuple[Prompt, str]]:
+    def worked_examples(self, kind: str, role: Role, cfg: Any) -> Sequence[tuple[Prompt, str]]:
         return ()
 
     def read_row(self, row: Mapping[str, Any]) -> Sequence[Task | Proposal]:

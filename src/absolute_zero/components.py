@@ -134,7 +134,7 @@ def open_form(cfg: Config, policy: Policy, domain: Domain, task_types: Mapping[s
     labels = {slot: tuple(getattr(task_types[slot[0]], "labels", {}).get(slot[1], ())) for slot in slots}
     examples: dict[Slot, list[Example]] = {}
     for kind, role in slots if settings.examples else ():
-        worked = domain.worked_examples(kind, role)[: settings.examples]
+        worked = domain.worked_examples(kind, role, cfg)[: settings.examples]
         examples[kind, role] = [worked_example(task_types[kind], role, *pair) for pair in worked]
     return Form(
         settings.reading,

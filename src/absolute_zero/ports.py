@@ -202,7 +202,7 @@ class Domain(Protocol):
         """
         ...
 
-    def worked_examples(self, kind: str, role: Role) -> Sequence[tuple[Any, str]]:
+    def worked_examples(self, kind: str, role: Role, cfg: Any) -> Sequence[tuple[Any, str]]:
         """Return questions with a good response each, in strict form, to show before a prompt; it may be empty.
 
         A question is a prompt; or what its task type makes one of: a task to solve, or the references of a proposal

@@ -212,19 +212,19 @@ def test_references_are_asked_for_rightly(attribute: str, value: Any, wrong: str
         ("read_row", [Proposal("sun", 1)], "a Proposal of kind 'sun' where 'sum' was due"),
         ("held_out", "family", "str where a sequence was due"),
         ("held_out", [1], "int where a text was due"),
-        ("worked_examples", [Prompt("a")], "Prompt where a pair of Prompt and text was due"),
+        ("worked_examples", [Prompt("a")], "Prompt where a pair of question and text was due"),
         ("worked_examples", [(Prompt("a"), 1)], "int where a text was due"),
     ],
 )  # fmt: skip
 def test_what_a_domain_brings_is_looked_at(name: str, value: object, wrong: str) -> None:
-    arguments = {"seeds": (), "suites": (), "worked_examples": ("sum", "solve")}.get(name, ({},))
+    arguments = {"seeds": (), "suites": (), "worked_examples": ("sum", "solve", None)}.get(name, ({},))
     whole = domain(None, {name: value})
     assert refusal(lambda: getattr(whole, name)(*arguments)) == f"domain 'sums': {name} gave {wrong}"
 
 
 def test_what_a_domain_leaves_out_is_empty() -> None:
     whole = domain()
-    assert (whole.seeds(), whole.suites(), whole.worked_examples("sum", "solve")) == ((), {}, ())
+    assert (whole.seeds(), whole.suites(), whole.worked_examples("sum", "solve", None)) == ((), {}, ())
     with pytest.raises(UserError, match="it has no read_row"):
         whole.read_row({})
 

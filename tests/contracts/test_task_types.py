@@ -314,24 +314,22 @@ def test_worked_examples_are_in_strict_form(index: int) -> None:
     task_types = {task_type.kind: task_type for task_type in domain.task_types(cfg)}
     for kind in cfg.kinds:
         for role in Role:
-            for question, response in domain.worked_examples(kind, role):
+            for question, response in domain.worked_examples(kind, role, cfg):
                 assert worked_example(task_types[kind], role, question, response).answer.strip()
 
 
 @pytest.mark.parametrize("index", range(len(CASES)))
 def test_worked_examples_are_right(index: int) -> None:
     domain, cfg, executor = opened(index)
-    if domain.name == "python":  # whose worked examples of induction have six inputs
-        cfg = cfg.model_copy(update={"python": cfg.domain_section.model_copy(update={"inputs": 6})})
     for task_type in domain.task_types(cfg):
-        for question, response in domain.worked_examples(task_type.kind, Role.SOLVE):
+        for question, response in domain.worked_examples(task_type.kind, Role.SOLVE, cfg):
             if isinstance(question, Task):
                 checked = task_type.check(question, worked_example(task_type, Role.SOLVE, question, response).answer)
                 grade = checked
                 if not isinstance(checked, Grade):
                     grade = task_type.check_result(question, executor.run([checked])[0])
                 assert grade.status is Status.PASSED, response
-        for question, response in domain.worked_examples(task_type.kind, Role.PROPOSE):
+        for question, response in domain.worked_examples(task_type.kind, Role.PROPOSE, cfg):
             if not isinstance(question, Prompt):
                 example = worked_example(task_type, Role.PROPOSE, question, response)
                 proposal = task_type.parse_proposal(question, example.answer)

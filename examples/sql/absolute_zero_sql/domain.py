@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, Final, final
 
 from absolute_zero.text import render_block, render_response
-from absolute_zero.types import Prompt, Proposal, Refusal, Role, Task, UserError
-from absolute_zero_sql import HERE, TEMPLATES
+from absolute_zero.types import Proposal, Refusal, Role, Task, UserError
+from absolute_zero_sql import HERE
 from absolute_zero_sql.executor import SQLExecutor
 from absolute_zero_sql.payload import KINDS, QUERY, ROWS, TABLES, Payload, proposal
 from absolute_zero_sql.probing import family
@@ -28,7 +28,22 @@ _OTHERS: Final = tuple(
     (f"people(name, age)\n'Dee', {age}\n'Eve', {70 - age}", rows)
     for age, rows in ((20, "'Eve'"), (30, "'Eve'"), (31, "'Dee'\n'Eve'"), (35, "'Dee'\n'Eve'"), (41, "'Dee'"))
 )
-_INDUCTION: Final = Payload(FALLBACK, (*_EXAMPLE.pairs, *_OTHERS), "The names of those above some age, from A to Z.")
+_SORTED: Final = (
+    Payload(FALLBACK, (*_EXAMPLE.pairs, *_OTHERS), "The names of those above some age, from A to Z."),
+    "Only ages above 30 count, and the names are sorted.",
+)
+_SUMMED: Final = (
+    Payload(
+        "SELECT kind, SUM(price) FROM items WHERE price < 10 GROUP BY kind ORDER BY kind",
+        tuple(
+            (f"items(kind, price)\n'pen', {a}\n'bag', {b}\n'pen', {c}\n'cup', 25", f"'bag', {b}\n'pen', {a + c}")
+            for a, b, c in ((2, 7, 3), (1, 4, 9), (5, 5, 5), (8, 1, 1), (3, 9, 6), (4, 2, 7))
+        ),
+        "What the cheap things of each sort cost together.",
+    ),
+    "Cups cost too much, so they are left out; bags come before pens, and the pens are added up.",
+)
+"""Payloads of six pairs, each with a thought."""
 
 
 @final
@@ -56,25 +71,9 @@ class SQLDomain:
         """Return the tasks that `make_suite.py` wrote, with their families, so that no training accepts them."""
         return {path.stem: _suite(path.read_text(encoding="utf-8")) for path in sorted(SUITES.glob("*.jsonl"))}
 
-    def worked_examples(self, kind: str, role: Role) -> Sequence[tuple[Prompt, str]]:
-        """Return one prompt with its response in strict form, in the templates of the package."""
-        [task_type] = (
-            t for t in (T(Prompts(str(TEMPLATES)), Limits()) for T in (Rows, Tables, Query)) if t.kind == kind
-        )
-        payload = _INDUCTION if kind == QUERY else _EXAMPLE
-        task, [tables, rows] = payload.task(kind), payload.pairs[0]
-        query = render_block("sql", payload.query)
-        if role is Role.PROPOSE:
-            prompt = task_type.propose_prompt([_EXAMPLE.task(ROWS)] if kind == QUERY else [])
-            answer = f"{query}\n{render_block('tables', tables)}"
-            if kind == QUERY:
-                parts = [render_block("tables", text) for text, _ in payload.pairs]
-                answer = "\n".join([*parts, render_block("message", payload.message)])
-        else:
-            prompt = task_type.solve_prompt(task)
-            answer = {ROWS: render_block("rows", rows), TABLES: render_block("tables", tables), QUERY: query}[kind]
-        thought = "Only ages above 30 count, and the names are sorted."
-        return [(prompt, render_response(thought, answer, prompt.opens_thought))]
+    def worked_examples(self, kind: str, role: Role, cfg: Any) -> Sequence[tuple[Any, str]]:
+        """Return questions with a response each, in strict form: a task to solve, or what a proposal is shown."""
+        return [_worked(kind, role, *pair, limits_of(cfg).pairs) for pair in (_SORTED, _SUMMED)]
 
     def read_row(self, row: Mapping[str, Any]) -> Sequence[Task | Proposal]:
         """Return the task in a row: `kind`, `query`, and `tables` with or without `rows`.
@@ -99,6 +98,22 @@ class SQLDomain:
     def held_out(self, row: Mapping[str, Any]) -> Sequence[str]:
         """Return the family of the row's query."""
         return [family(_query(row))]
+
+
+def _worked(kind: str, role: Role, whole: Payload, thought: str, most: int) -> tuple[Any, str]:
+    """Return one worked example, of so many pairs if there are; a task of one pair is that of the first."""
+    payload = Payload(whole.query, whole.pairs[:most], whole.message)
+    payload = payload if kind == QUERY else Payload(whole.query, whole.pairs[:1])
+    tables, rows = payload.pairs[0]
+    query = render_block("sql", payload.query)
+    if role is Role.SOLVE:
+        answer = {ROWS: render_block("rows", rows), TABLES: render_block("tables", tables), QUERY: query}[kind]
+        return payload.task(kind), render_response(thought, answer, opened=False)
+    if kind != QUERY:
+        return [], render_response(thought, f"{query}\n{render_block('tables', tables)}", opened=False)
+    parts = [render_block("tables", text) for text, _ in payload.pairs]
+    answer = "\n".join([*parts, render_block("message", payload.message)])
+    return [Payload(whole.query, whole.pairs[:1]).task(ROWS)], render_response(thought, answer, opened=False)
 
 
 def _suite(text: str) -> list[Task]:

@@ -1,7 +1,7 @@
 """Prompts from a folder of templates, `NAME.txt` with `$names` (string.Template).
 
 What is put in is never looked at again, so that a query may hold `$query`. A template that ends in `<think>`, blanks
-and line ends aside, opens the thought.
+and line ends aside, is a whole prompt, which opens the thought; any other is a question, for the form to dress.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Any, Final, final
 
 from absolute_zero import plugins
 from absolute_zero.text import THINK, render_block
-from absolute_zero.types import Prompt, Task, UserError
+from absolute_zero.types import Message, Prompt, Task, UserError
 from absolute_zero_sql.payload import Payload
 
 NAMES: Final = (
@@ -39,7 +39,9 @@ class Prompts:
     def prompt(self, name: str, **values: str) -> Prompt:
         """Return the prompt of this name. Raises UserError for a `$name` that nothing fills."""
         text = self.fill(name, **values)
-        return Prompt(text, opens_thought=self._templates[name].template.rstrip().endswith(THINK))
+        if self._templates[name].template.rstrip().endswith(THINK):
+            return Prompt(text, opens_thought=True)
+        return Prompt(messages=(Message("user", text),))
 
     def fill(self, name: str, **values: str) -> str:
         """Return the text of a template with these values."""

@@ -1,13 +1,13 @@
 """Induction: given tables with the rows that a query gave, and a message, which query?"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, final
 
 from absolute_zero.keys import Key
 from absolute_zero.text import blocks, fenced, render_block
-from absolute_zero.types import Grade, Identity, Outcome, Prompt, Proposal, Refusal, Status, Task, Verdict
+from absolute_zero.types import Grade, Identity, Outcome, Prompt, Proposal, Refusal, Role, Status, Task, Verdict
 from absolute_zero_sql import probing
 from absolute_zero_sql.executor import SQLJob
 from absolute_zero_sql.payload import (
@@ -34,6 +34,9 @@ FALLBACK: Final = "SELECT name FROM people WHERE age > 30 ORDER BY name"
 _CODE: Final = re.compile(r"\bselect\b|```|;", re.IGNORECASE)
 
 
+LABELS: Final = {Role.PROPOSE: ("tables", "message"), Role.SOLVE: ("sql",)}
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -44,6 +47,7 @@ class Query:
     kind: str = field(default=QUERY, init=False)
     sources: tuple[str, ...] = field(default=(ROWS, TABLES), init=False)
     max_references: int | None = field(default=1, init=False)
+    labels: Mapping[Role, Sequence[str]] = field(default_factory=lambda: LABELS, init=False, hash=False)
 
     def propose_prompt(self, references: Sequence[Task]) -> Prompt:
         """Return the prompt for tables and a message about the query of the reference."""

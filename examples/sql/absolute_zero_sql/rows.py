@@ -1,18 +1,20 @@
 """Deduction: given tables and a query, which rows does it give?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import Final, final
 
 from absolute_zero.keys import Key
 from absolute_zero.text import fenced, render_block
-from absolute_zero.types import Grade, Identity, Outcome, Prompt, Proposal, Refusal, Status, Task
+from absolute_zero.types import Grade, Identity, Outcome, Prompt, Proposal, Refusal, Role, Status, Task
 from absolute_zero_sql import probing
 from absolute_zero_sql.executor import SQLJob
 from absolute_zero_sql.payload import CORRECT, ROWS, WRONG, Payload, built, failed, malformed, proposal
 from absolute_zero_sql.prompts import ORDERED, Prompts
 from absolute_zero_sql.settings import Limits
 from absolute_zero_sql.values import read_rows
+
+LABELS: Final = {Role.PROPOSE: ("sql", "tables"), Role.SOLVE: ("rows",)}
 
 
 @final
@@ -25,6 +27,7 @@ class Rows:
     kind: str = field(default=ROWS, init=False)
     sources: tuple[str, ...] = field(default=(ROWS,), init=False)
     max_references: int | None = field(default=None, init=False)
+    labels: Mapping[Role, Sequence[str]] = field(default_factory=lambda: LABELS, init=False, hash=False)
 
     def propose_prompt(self, references: Sequence[Task]) -> Prompt:
         """Return the prompt for a query with tables."""

@@ -1,12 +1,12 @@
 """Abduction: given a query and the rows it gave, on which tables?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import Final, final
 
 from absolute_zero.keys import Key
 from absolute_zero.text import fenced, render_block
-from absolute_zero.types import Grade, Identity, Outcome, Prompt, Proposal, Refusal, Status, Task, Verdict
+from absolute_zero.types import Grade, Identity, Outcome, Prompt, Proposal, Refusal, Role, Status, Task, Verdict
 from absolute_zero_sql import probing
 from absolute_zero_sql.executor import SQLJob
 from absolute_zero_sql.payload import CORRECT, TABLES, WRONG, Payload, job, malformed, tables_of, unusable
@@ -14,6 +14,8 @@ from absolute_zero_sql.prompts import ORDERED, Prompts
 from absolute_zero_sql.rows import build_from_rows, parse_query_and_tables
 from absolute_zero_sql.settings import Limits
 from absolute_zero_sql.values import Table, read_tables, write_tables
+
+LABELS: Final = {Role.PROPOSE: ("sql", "tables"), Role.SOLVE: ("tables",)}
 
 
 @final
@@ -26,6 +28,7 @@ class Tables:
     kind: str = field(default=TABLES, init=False)
     sources: tuple[str, ...] = field(default=(TABLES,), init=False)
     max_references: int | None = field(default=None, init=False)
+    labels: Mapping[Role, Sequence[str]] = field(default_factory=lambda: LABELS, init=False, hash=False)
 
     def propose_prompt(self, references: Sequence[Task]) -> Prompt:
         """Return the prompt for a query with tables."""

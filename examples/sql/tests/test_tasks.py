@@ -90,15 +90,15 @@ def test_a_proposal_becomes_a_task(executor: SQLExecutor, kind: str) -> None:
     assert (made.kind, made.title, made.label) == (kind, QUERY_TEXT, "ordered")
     assert Payload.of(made).pairs[0] == (ONE, "3\n2")
     assert Payload.of(made).task(kind) == made
-    assert TYPES[kind].solve_prompt(made).opens_thought
+    assert TYPES[kind].solve_prompt(made).messages[0].role == "user"
     shown = TYPES[kind].show(made)
     assert shown[-1] == ("answer", {ROWS: "3\n2", TABLES: ONE, QUERY: QUERY_TEXT}[kind])
 
 
 def test_the_answer_is_not_in_the_prompt(executor: SQLExecutor) -> None:
-    assert "\n3\n2\n" not in TYPES[ROWS].solve_prompt(task(executor, ROWS)).text
-    assert ONE not in TYPES[TABLES].solve_prompt(task(executor, TABLES)).text
-    prompt = TYPES[QUERY].solve_prompt(task(executor, QUERY)).text
+    assert "\n3\n2\n" not in TYPES[ROWS].solve_prompt(task(executor, ROWS)).shown
+    assert ONE not in TYPES[TABLES].solve_prompt(task(executor, TABLES)).shown
+    prompt = TYPES[QUERY].solve_prompt(task(executor, QUERY)).shown
     assert QUERY_TEXT not in prompt
     assert ONE in prompt
     assert TWO not in prompt
@@ -291,19 +291,19 @@ def test_it_fits_the_ports(executor: SQLExecutor) -> None:
 def test_worked_examples_pass(executor: SQLExecutor, kind: str) -> None:
     cfg = SimpleNamespace(domain_section=DEFAULTS, sandbox=CFG.sandbox, templates=str(TEMPLATES))
     [task_type] = (task_type for task_type in DOMAIN.task_types(cfg) if task_type.kind == kind)
-    (asked, proposal), (posed, solution) = (DOMAIN.worked_examples(kind, role)[0] for role in Role)
-    answers = [thought_and_answer(proposal, asked.opens_thought), thought_and_answer(solution, posed.opens_thought)]
-    assert not any(isinstance(answer, Refusal) for answer in answers)
-    proposed_text, solved_text = (getattr(answer, "text", "") for answer in answers)
-    references = [DOMAIN.seeds()[0]] if kind == QUERY else []
-    assert task_type.propose_prompt(references) == asked
-    parsed = task_type.parse_proposal(references, proposed_text)
-    assert isinstance(parsed, Proposal)
-    made = task_type.build_task(parsed, executor.run([parsed.job])[0])
-    assert isinstance(made, Task)
-    assert task_type.solve_prompt(made) == posed
-    decided: Any = task_type.check(made, solved_text)
-    assert (decided if kind == ROWS else task_type.check_result(made, executor.run([decided])[0])) == CORRECT
+    for (references, proposal), (task, solution) in zip(
+        *(DOMAIN.worked_examples(kind, role, cfg) for role in Role), strict=True
+    ):
+        answers = [thought_and_answer(response, opened=False) for response in (proposal, solution)]
+        assert not any(isinstance(answer, Refusal) for answer in answers)
+        proposed_text, solved_text = (getattr(answer, "text", "") for answer in answers)
+        parsed = task_type.parse_proposal(references, proposed_text)
+        assert isinstance(parsed, Proposal)
+        made = task_type.build_task(parsed, executor.run([parsed.job])[0])
+        assert isinstance(made, Task)
+        assert made.payload == task.payload
+        decided: Any = task_type.check(made, solved_text)
+        assert (decided if kind == ROWS else task_type.check_result(made, executor.run([decided])[0])) == CORRECT
 
 
 def test_suite_is_what_sqlite_gives(executor: SQLExecutor) -> None:

@@ -8,6 +8,7 @@ names the part, the call and what was due (`looks` says what that is). Floor 0, 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final, cast, final
 
@@ -193,9 +194,11 @@ class CheckedDomain:
                 return f"{wrong} (suite {name!r})"
         return ""
 
-    def worked_examples(self, kind: str, role: str) -> Sequence[Any]:
-        """Return its worked examples, or none."""
-        return self._ask("worked_examples", (), _EXAMPLES, kind, role)
+    def worked_examples(self, kind: str, role: str, cfg: Any) -> Sequence[Any]:
+        """Return its worked examples, or none; a domain whose examples are the same under all settings takes none."""
+        function = getattr(self._domain, "worked_examples", None)
+        settings = (cfg,) if callable(function) and len(signature(function).parameters) > 2 else ()
+        return self._ask("worked_examples", (), _EXAMPLES, kind, role, *settings)
 
     def read_row(self, row: Mapping[str, Any]) -> Sequence[Any]:
         """Return the tasks in a row. Raises UserError if it reads no rows."""

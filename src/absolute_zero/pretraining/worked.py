@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from absolute_zero import text
-from absolute_zero.domains.python import inputs
 from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION, KINDS
 from absolute_zero.pretraining.traces.cases import DULL
 from absolute_zero.pretraining.traces.documents import EXAM, Document, documents
@@ -24,6 +23,8 @@ STREAM: Final = 1 << 42
 PER_SLOT: Final = 4
 """Worked examples of a kind and role."""
 WORDS: Final = {"int": "an int", "str": "a string", "bool": "a bool", "float": "a float"}
+PAIRS: Final = 8
+"""Pairs of an example of induction: what the settings want less of is left out."""
 LINES: Final = range(4, 8)
 """Lines of a program that is worth showing."""
 
@@ -57,7 +58,9 @@ def _telling(document: Document) -> bool:
     pairs = payload.pairs
     if "enumerate" in payload.program:  # too odd to teach anything
         return False
-    if not sized or pairs[0][1] in DULL or len(pairs) not in (1, 6) or payload.message.startswith("gives"):
+    if not sized or pairs[0][1] in DULL or len(pairs) not in (1, PAIRS) or payload.message.startswith("gives"):
+        return False
+    if document.kind == INDUCTION and len({output for _, output in pairs[:4]}) < 3:
         return False
     traced = document.role is Role.SOLVE and document.kind != INDUCTION
     return not traced or _trace(document) is not None
@@ -93,7 +96,7 @@ def _solution(document: Document) -> tuple[str, str]:
         return _trace(document) or "", text.render_output(output)
     if document.kind == ABDUCTION:
         return f"Try f({argument}):\n{_trace(document)}\nThat is the value.", text.render_input(argument)
-    tried = "\n".join(f"f({argument}) is {output}: right" for argument, output in payload.shown)
+    tried = "\n".join(f"f({argument}) is {output}: right" for argument, output in payload.pairs[:2])
     return f"{payload.message}: try\n{payload.program}\n{tried}", text.render_program(payload.program)
 
 
@@ -101,8 +104,7 @@ def _proposal(document: Document) -> tuple[str, str]:
     payload = document.payload
     if document.kind == INDUCTION:
         thought = f"f takes {_sort(document)}. I try small and large ones, and special cases."
-        message = f"It has to do with: {payload.message}."
-        return thought, inputs.render([argument for argument, _ in payload.pairs], message)
+        return thought, f"It has to do with: {payload.message}."
     lines = len(payload.program.splitlines()) - 1
     thought = f"A function of {_sort(document)}, in {lines} lines, each of which needs the one before."
     return thought, text.render_program_and_input(payload.program, payload.pairs[0][0])

@@ -54,9 +54,9 @@ class PythonDomain:
         """Return the suites in the package: `held_out` and `ood`."""
         return rows.suites()
 
-    def worked_examples(self, kind: str, role: Role) -> Sequence[tuple[Any, str]]:
+    def worked_examples(self, kind: str, role: Role, cfg: Any) -> Sequence[tuple[Any, str]]:
         """Return examples that the pretraining grammar wrote: a task to solve, or what a proposal is about."""
-        return worked.examples(kind, role)
+        return worked.examples(kind, role, cfg.domain_section.inputs)
 
     def read_row(self, row: Mapping[str, Any]) -> Sequence[Task | Proposal]:
         """Return the tasks of a row (`rows`)."""
