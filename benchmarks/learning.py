@@ -50,7 +50,7 @@ TEMPERATURES = (0.4, 0.7)
 """Beside 0 and 1, which every run measures."""
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 PARTS = 4
-"""The steps of a run in so many parts, to see what changes."""
+"""A run's steps are divided into this many parts, to see what changes."""
 ROWS = (*KINDS, "mean", "ood_mean")
 
 

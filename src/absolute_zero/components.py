@@ -1,6 +1,6 @@
 """From settings to parts: opens what they name, and checks what comes from outside.
 
-Promises: whatever a stranger's part lacks, raises or gives wrongly is a UserError of one line; what is open is closed.
+Promises: whatever a plug-in lacks, raises or gets wrong is a UserError of one line; what is open is closed.
 Knows no files but the model in the package, and no steps. Floor 4.
 """
 

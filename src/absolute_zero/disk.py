@@ -27,7 +27,7 @@ _REMEDIES: Final = {
     sqlite3.SQLITE_AUTH: "access is denied: use a run folder that is yours",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: see its folder's rights, or copy the run to a folder of yours",
     sqlite3.SQLITE_CORRUPT: "it is damaged: put a copy in its place, or start a new run",
-    sqlite3.SQLITE_NOTADB: "it is no database, or damaged: put a copy in its place, or use another run folder",
+    sqlite3.SQLITE_NOTADB: "it is not a database, or damaged: put a copy in its place, or use another run folder",
 }
 """What the user can do about each failure of SQLite that is not ours."""
 
@@ -123,7 +123,7 @@ def read_rows(path: Path, what: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield (file:line, object) of a JSONL file; blank lines are passed over.
 
     Raises UserError for a file that cannot be read or has no object, which says `what` it should hold, and for a line
-    that is no object.
+    that is not an object.
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")  # other ends of lines may stand in a JSON string
@@ -137,7 +137,7 @@ def read_rows(path: Path, what: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         try:
             row: object = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{path}:{number}: not JSON ({error}): mend the line") from None
+            raise UserError(f"{path}:{number}: not JSON ({error}): fix the line") from None
         if not isinstance(row, dict):
-            raise UserError(f"{path}:{number}: not a JSON object: mend the line")
+            raise UserError(f"{path}:{number}: not a JSON object: fix the line")
         yield f"{path}:{number}", cast("Mapping[str, Any]", row)

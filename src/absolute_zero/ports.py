@@ -1,8 +1,8 @@
 """What the loop asks of the world: who speaks, what is true, what is a task, and which domain they belong to.
 
 `absolute_zero.selfplay` knows these and no implementation. Each is plain values in, plain values out: tensors stay
-behind Policy, processes behind Executor, and what is particular to a domain behind TaskType and Domain. A stranger
-writes a domain from `docs/domains.md`. One contract suite per port (`tests/contracts`) holds for every implementation.
+behind Policy, processes behind Executor, and what is particular to a domain behind TaskType and Domain. Whoever
+writes a domain reads `docs/domains.md`. One contract suite per port (`tests/contracts`) holds for every implementation.
 Floor 0.
 """
 
@@ -104,7 +104,7 @@ class TaskType(Protocol):
 
     @property
     def max_references(self) -> int | None:
-        """How many of them, or fewer while there are not so many; None: as `propose.references` says."""
+        """How many of them, or fewer while there are fewer; None: as `propose.references` says."""
         ...
 
     def propose_prompt(self, references: Sequence[Task]) -> Prompt:
@@ -124,7 +124,7 @@ class TaskType(Protocol):
         ...
 
     def identity(self, task: Task, outcome: Any | None) -> Identity | Grade:
-        """Return what makes the task alike to others, or why it is no task worth having.
+        """Return what makes the task alike to others, or why it is not a task worth having.
 
         `outcome` is that of its probe; None where there was none to run.
         """

@@ -1,4 +1,4 @@
-"""A run on disk: its folder, its lock, its checkpoints, and how it goes on after anything (paper section 4.1).
+"""A run on disk: its folder, its lock, its checkpoints, and how it is resumed after anything (paper section 4.1).
 
     runs/NAME/config.json       the settings, resolved
               run.db            everything that happened (`absolute_zero.store`)
@@ -6,9 +6,9 @@
               lock              held while a process works here
     runs/latest                 the newest run
 
-Promises: whatever is killed when, `resume` finds a whole checkpoint and a store that ends with it, and the run goes on
-as if nothing had happened. A checkpoint is written aside, synced with its folder, renamed, and named with its digest
-in the transaction of its step. Never writes into a folder that another process works in, or goes on with a run of
+Promises: whatever is killed when, `resume` finds a whole checkpoint and a store that ends with it, and the run is as
+if nothing had happened. A checkpoint is written aside, synced with its folder, renamed, and named with its digest in
+the transaction of its step. Never writes into a folder that another process works in, or resumes a run of
 another version of Python, whose programs may give other values. Knows nothing of signals or screens. Floor 5.
 """
 
@@ -151,7 +151,7 @@ def settings_of(folder: Path) -> Config:
     try:
         return from_json(json.dumps(migrate_config(_stored_settings(folder))), str(folder / CONFIG))
     except OSError as error:
-        raise UserError(f"{folder} is no run folder ({CONFIG}: {error.strerror}): name one under runs/") from None
+        raise UserError(f"{folder} is not a run folder ({CONFIG}: {error.strerror}): name one under runs/") from None
     except (ValueError, AttributeError, TypeError):
         remedy = "open it with the version that wrote it, or bring the file back from a copy"
         raise UserError(f"{folder / CONFIG} is damaged, or of another version: {remedy}") from None

@@ -1,6 +1,7 @@
 """A run of the loop: seeding, then step after step, each stored before anybody hears of it.
 
-Promises: whatever happens, the store holds whole steps, and a run that goes on from them makes the same steps. Floor 3.
+Promises: whatever happens, the store holds whole steps, and a run that is resumed from them makes the same steps.
+Floor 3.
 """
 
 from collections.abc import Callable, Iterator, Set

@@ -22,7 +22,7 @@ def toy(**changed: Any) -> Config:
 
 
 def keep(run: Run, suite: str, step: int, *right: int) -> None:
-    """Results of tasks of deduction, each solved so many times of eight."""
+    """Results of tasks of deduction, each solved this many times of eight."""
     results = [EvalResult(DEDUCTION, count, 8, count > 4) for count in right]
     run.store.set_run(f"evals {suite} {step}", json.dumps([asdict(result) for result in results]))
 

@@ -86,12 +86,12 @@ def test_the_models_that_are_no_paths_stay_what_they_are(tmp_path: Path, monkeyp
 
 
 def test_what_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no run folder"):
+    with pytest.raises(UserError, match="not a run folder"):
         Run.resume(tmp_path / "none")
     with Run.begin(CFG, tmp_path) as run:
         pass
     (run.folder / CONFIG).write_text('{"seed": "x"}')
-    with pytest.raises(UserError, match=r"config.json: seed: .*: mend it there"):
+    with pytest.raises(UserError, match=r"config.json: seed: .*: fix it there"):
         Run.resume(run.folder)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"Not a directory|File exists"):

@@ -108,8 +108,8 @@ def test_a_stopped_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--resume", "none"], "none is no run folder"),
-        (["--resume", "x" * 300], "is no run folder"),
+        (["--resume", "none"], "none is not a run folder"),
+        (["--resume", "x" * 300], "is not a run folder"),
         (["--resume", "none", "steps=3"], "give nothing beside it"),
         (["--resume", "none", "--recipe", "laptop"], "give nothing beside it"),
         (["--resume", "none", "--runs", "runs"], "give nothing beside it"),

@@ -28,7 +28,7 @@ def config(**more: object) -> Config:
 
 
 def identity(n: int, family: str = "", behaviour: str = "") -> Identity:
-    """What the n-th task there is is alike to: nothing else, unless told."""
+    """What the n-th task there is is alike to: nothing else by default."""
     return Identity(
         digest("exact", str(n)), family or digest("family", str(n)), behaviour or digest("behaviour", str(n))
     )

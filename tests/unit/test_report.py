@@ -285,7 +285,7 @@ def test_settings_of_an_older_run_are_shown_by_their_names_of_today(folder: Path
 
 
 def test_what_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no run folder"):
+    with pytest.raises(UserError, match="not a run folder"):
         write_report(tmp_path / "none")
     with pytest.raises(UserError, match="no such run database"):
         write_report(tmp_path)
@@ -333,4 +333,4 @@ def test_a_scripted_run_and_the_command(tmp_path: Path, capsys: pytest.CaptureFi
     assert cli.main(["report", str(tmp_path / "none")]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert "is no run folder" in err
+    assert "is not a run folder" in err

@@ -254,7 +254,7 @@ def rejections(rejection: Rejection) -> list[Validation]:
 def test_it_goes_on(path: Path) -> None:
     """It is migrated once, says so, and takes the next step; a rewind forgets what was measured after it."""
     with Store.open(path) as store:
-        assert store.note.endswith("it has schema 2 now, and had 1: older versions of azr read it no more")
+        assert store.note.endswith("it has schema 2 now, and had 1: older versions of azr cannot read it")
         assert store.journal == "wal"
         before = list(store.dump(clocks=True))
         store.set_run("evals held_out 6", "[]")

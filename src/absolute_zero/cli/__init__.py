@@ -1,8 +1,9 @@
 """The command line `azr`: where a person looks in.
 
-Promises: `azr --help` and `azr --version` start no sandbox and import nothing heavy. What the user can mend
+Promises: `azr --help` and `azr --version` start no sandbox and import nothing heavy. What the user can fix
 (an option, a file, a missing part of the machine) is one line on stderr and exit code 2, never a traceback.
-Does not decide anything itself: every verdict shown here is the executor's.
+Computes nothing itself: verdicts are the executor's, grades the domain's, and metrics and intervals those of
+`monitors` and `evals`.
 """
 
 import json
@@ -103,15 +104,13 @@ def train(
         typer.Argument(metavar="KEY=VALUE", help="Settings over the recipe's, such as solve.n_difficulty=4."),
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(metavar="NAME_OR_FILE", help="A recipe's name or TOML file; `laptop` unless told.")
+        str | None, typer.Option(metavar="NAME_OR_FILE", help="A recipe's name or TOML file; default: laptop.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print every setting as a recipe that reads back equal, and stop.")
     ] = False,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the run's folder.")] = None,
-    runs: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Where run folders are; `runs` unless told.")
-    ] = None,
+    runs: Annotated[str | None, typer.Option(metavar="FOLDER", help="Where run folders are; default: runs.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Resume the run in this folder.")] = None,
     _help: Annotated[
         bool,
@@ -140,7 +139,7 @@ def train(
 def doctor(
     workers: Annotated[int, typer.Option(min=1, max=256, help="Workers to start.")] = 1,
     minimum_level: Annotated[
-        Level, typer.Option(help="Exit with 1 when the level proven here is below this one.")
+        Level, typer.Option(help="Exit with 1 when the level that the canaries find is below this one.")
     ] = Level.FILTERED,
 ) -> None:
     """Show how well this machine isolates foreign code, what proved it, and what would raise the level."""
@@ -227,7 +226,7 @@ _Settings = Annotated[
 ]
 _Recipe = Annotated[
     str | None,
-    typer.Option(metavar="NAME_OR_FILE", help="Settings for a model, `laptop` unless told; a run has its own."),
+    typer.Option(metavar="NAME_OR_FILE", help="Settings for a model; default: laptop. A run has its own."),
 ]
 
 
@@ -242,9 +241,9 @@ def evaluate(
             metavar="FILE", help="Tasks instead of the domain's: JSONL; in Python also CRUXEval's. Repeatable."
         ),
     ] = None,
-    tasks: Annotated[int, typer.Option(min=1, help="At most so many tasks per kind and suite.")] = 1_000_000,
+    tasks: Annotated[int, typer.Option(min=1, help="Tasks per kind and suite, at most.")] = 1_000_000,
     temperature: Annotated[
-        list[float] | None, typer.Option(min=0.01, max=10, help="Of the eight rollouts. Repeatable; 1 unless told.")
+        list[float] | None, typer.Option(min=0.01, max=10, help="Of the eight rollouts. Repeatable; default: 1.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -275,7 +274,7 @@ def play(
     ] = None,
     message: Annotated[str, typer.Option(help="Beside pairs: what the program is about.")] = "",
     rollouts: Annotated[
-        int | None, typer.Option("--rollouts", min=1, max=1000, help="Answers to the task you give; 1 unless told.")
+        int | None, typer.Option("--rollouts", min=1, max=1000, help="Answers to the task you give; default: 1.")
     ] = None,
     temperature: Annotated[float, typer.Option(min=0, max=10, help="0 is greedy.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other draws.")] = 0,

@@ -69,7 +69,7 @@ def propose(model: Opened, kinds: Sequence[str], sampling: Sampling, seed: int) 
 
 
 def solve(model: Opened, task: Task, rollouts: int, sampling: Sampling, seed: int) -> None:
-    """Show so many answers to a task, and whether they are right."""
+    """Show this many answers to a task, and whether they are right."""
     _played(model, task.kind)
     answers = selfplay.solve([task], rollouts, model.parts, sampling, Key(seed))
     console = Console()
@@ -86,10 +86,10 @@ def tasks_of(model: Opened, source: str) -> list[Task]:
         try:
             row: object = json.loads(source)
         except (ValueError, RecursionError) as error:
-            raise UserError(f"--task is no JSON ({error}): mend it, or name a file") from None
+            raise UserError(f"--task is not JSON ({error}): fix it, or name a file") from None
         return tasks_in(model, cast("Mapping[str, Any]", row))
     if not os.path.exists(source):
-        raise UserError(f"--task {source!r}: there is no such file, and it is no JSON object")
+        raise UserError(f"--task {source!r}: there is no such file, and it is not a JSON object")
     rows = [item for where, row in read_rows(Path(source), "tasks") for item in _parsed(model, row, f"{where}: ")]
     tasks = build_tasks(rows, model.parts)
     if not tasks:

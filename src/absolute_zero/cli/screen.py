@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a table in a terminal, plain lines elsewhere. Decides nothing."""
+"""What a person sees while a run is on: a table in a terminal, plain lines elsewhere. Decides nothing."""
 
 import time
 from collections import deque

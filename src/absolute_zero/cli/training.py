@@ -58,7 +58,7 @@ class Stop:
 
     @contextmanager
     def listening(self, screen: Screen) -> Generator[None]:
-        """Turn signals into a wish; the second Ctrl-C is no wish."""
+        """Turn signals into a wish; the second Ctrl-C is not asked about."""
 
         def ask(number: int, frame: FrameType | None) -> None:
             if self.code:
@@ -109,7 +109,7 @@ def _play(run: Run, parts: Components) -> int:
 
 
 def _rank(level: str) -> int:
-    """Return how well a level isolates; a word that we do not know is no promise."""
+    """Return how well a level isolates; a word that we do not know is not a promise."""
     return LEVELS.index(level) if level in LEVELS else -1
 
 

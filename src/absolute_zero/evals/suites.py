@@ -22,12 +22,12 @@ ROLLOUTS: Final = 8
 
 
 def suites(domain: Domain, most: int) -> dict[str, list[Task]]:
-    """Return the first so many tasks of each kind, by suite of the domain."""
+    """Return the first `most` tasks of each kind, by suite of the domain."""
     return {name: first(tasks, most) for name, tasks in domain.suites().items()}
 
 
 def first(tasks: Iterable[Task], most: int) -> list[Task]:
-    """Return the first so many tasks of each kind, numbered from 1."""
+    """Return the first `most` tasks of each kind, numbered from 1."""
     counts, kept = Counter[str](), list[Task]()
     for number, task in enumerate(tasks, 1):
         counts[task.kind] += 1
@@ -69,7 +69,7 @@ def build_tasks(rows: Sequence[tuple[str, Task | Proposal]], parts: Components) 
             outcome = next(outcomes)
             result = LOST if outcome.lost else parts.task_types[result.kind].build_task(result, outcome)
         if isinstance(result, Grade):
-            raise UserError(f"{begins}this makes no task ({result.reason} {result.detail}".strip() + "): mend it")
+            raise UserError(f"{begins}this makes no task ({result.reason} {result.detail}".strip() + "): fix it")
         tasks.append(result)
     return tasks
 

@@ -228,7 +228,7 @@ def spread(values: Iterable[float]) -> Spread | None:
 
 
 def histogram(figures: Figures, kind: str, bins: Bins) -> tuple[int, list[Counter[int]]]:
-    """Return n, the largest number of difficulty rollouts, and for each bin how many new tasks had so many successes.
+    """Return n, the largest number of difficulty rollouts, and for each bin how many new tasks had how many successes.
 
     Tasks with fewer rollouts (the machine failed on a few) are left out: their counts do not compare.
     """

@@ -1,6 +1,6 @@
 """The page put together: one file, written aside and moved into place.
 
-Promises: `write_report` raises UserError, and leaves an older page as it is, if the folder is no run or cannot be
+Promises: `write_report` raises UserError, and leaves an older page as it is, if the folder is not a run or cannot be
 written. The page may load nothing (its own policy forbids it) and run nothing but its own few lines of script, which
 it can do without. The domain of the run is loaded once, and only to show its tasks. Knows no times but those in the
 store and in `result.json`.
@@ -33,7 +33,7 @@ CONFIG, RESULT, REPORT = "config.json", "result.json", "report.html"
 def write_report(folder: Path) -> Path:
     """Write `report.html` of the run in a folder, also while it runs, and return its path."""
     if not os.path.isdir(folder):
-        raise UserError(f"{folder} is no run folder, or may not be entered: name one, such as runs/latest")
+        raise UserError(f"{folder} is not a run folder, or may not be entered: name one, such as runs/latest")
     with Store.read(folder / DATABASE) as store:
         page = render(store, folder)
     path = folder / REPORT

@@ -1,4 +1,4 @@
-"""The drawings that are no plain curves: dots with intervals, a heat map, bands that fill a whole, a small curve.
+"""The drawings that are not plain curves: dots with intervals, a heat map, bands that fill a whole, a small curve.
 
 Promises: as in `charts`. Does not compute statistics.
 """

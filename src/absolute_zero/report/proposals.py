@@ -34,7 +34,7 @@ def worth_of(scale: str) -> Worth:
         row: Any = load("rewards", scale)[Role.PROPOSE]
         rewards = {Status.NEUTRAL: row.neutral, Status.FAILED: row.failed, Status.MALFORMED: row.malformed}
         worth = {status: f"{reward:g}".replace("-", "\u2212") for status, reward in rewards.items()}
-    except (UserError, LookupError, TypeError, ValueError, AttributeError):  # a stranger's table, or none
+    except (UserError, LookupError, TypeError, ValueError, AttributeError):  # a plug-in's table, or none
         return {}
     return {**worth, Status.MASKED: "nothing"}
 

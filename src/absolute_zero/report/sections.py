@@ -56,7 +56,7 @@ COLOURS: Final = 8
 
 
 def colour(figures: Figures, kind: str) -> str:
-    """Return the class that colours a kind, by its position in the run; `all` for what is no kind of the run."""
+    """Return the class that colours a kind, by its position in the run; `all` for what is not a kind of the run."""
     return f"k{figures.colours[kind] % COLOURS}" if kind in figures.colours else "all"
 
 

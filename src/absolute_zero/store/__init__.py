@@ -9,7 +9,7 @@ power cut (as far as the disk keeps what it says); it can be read while the run 
 rows in every table but `clocks`; floats and texts come back exactly, whatever a model wrote; a commit costs the same
 beside a million tasks as beside none. A database of an older schema is migrated when it is opened for writing, whole
 or not at all, and read from a migrated copy in memory otherwise; one of a newer schema is refused. What the user can
-mend is a UserError of one line.
+fix is a UserError of one line.
 
 Does not keep token ids or log-probabilities, does not lock the run folder (a second writer is discovered when it
 writes), and does not copy: while a run is on, copy with SQLite's own `.backup` or `VACUUM INTO`, never one file alone.

@@ -81,7 +81,7 @@ class Store:
         `rollouts` says of which responses the texts are kept: `all`, one prompt in sixteen with all its rollouts
         (`sample`), or `none`; what they earned is kept always. A database of an older schema is migrated in place,
         whole or not at all. Raises UserError if the folder is missing or cannot be written, if the file is damaged or
-        is no run database or one of a newer version, or if another process is writing to it for longer than
+        is not a run database or one of a newer version, or if another process is writing to it for longer than
         `patience` seconds.
         """
         if not os.path.isdir(path.parent):  # pathlib's own raises where a folder above may not be entered
@@ -98,7 +98,7 @@ class Store:
                 database.execute(f"PRAGMA synchronous={'EXTRA' if kind else 'FULL'}")
                 if 0 < old < SCHEMA:
                     migrate(path, database)
-                    notes.append(f"it has schema {SCHEMA} now, and had {old}: older versions of azr read it no more")
+                    notes.append(f"it has schema {SCHEMA} now, and had {old}: older versions of azr cannot read it")
                 database.execute("BEGIN IMMEDIATE")  # fails here and now where a writer holds on
                 if not _schema(path, database):
                     for statement in TABLES.split(";"):
@@ -173,7 +173,7 @@ class Store:
         `clocks` are wall times and throughput, which differ between equal runs. `step.stats` are not kept of
         themselves: the caller knows which of them are metrics and which are clocks. Raises ValueError, and keeps
         nothing, if the step is not later than the last one, if its tasks do not count on from the last one, if its
-        state is no plain data (as JSON has it, with texts for keys), or if two clocks have the same name; UserError if
+        state is not plain data (as JSON has it, with texts for keys), or if two clocks have the same name; UserError if
         the disk is full or fails, or if another process has written.
         """
         number = step.number

@@ -4,7 +4,7 @@ A Llama of a few million parameters (head size 32, 2 key-value heads, tied embed
 products of matrices in bfloat16 where the hardware does them well, on a CPU and on a GPU alike. Matrices are trained
 with Muon, the rest with AdamW.
 
-Promises: a run can be killed at any moment and goes on from its last checkpoint, with the same documents; with the
+Promises: a run can be killed at any moment and resumes from its last checkpoint, with the same documents; with the
 same budget in tokens, seed, precision and versions it gives the same weights. No weight is trained on anything held out
 (the tokenizer counts pieces of all documents). Writes
 `model/` (weights in bfloat16 and the tokenizer, for `transformers`), `curve.csv` and `checkpoint.pt` into its folder.
@@ -245,7 +245,7 @@ def new_model(vocabulary: int, settings: Settings, tokenizer: Any) -> Any:
 
 
 def micro_batches(rows: Sequence[Row], budget: int) -> list[list[Row]]:
-    """Return the rows, the longest first, in micro-batches of at most so many tokens (or of one row that is longer)."""
+    """Return the rows, longest first, in micro-batches of at most this many tokens (or of one row that is longer)."""
     return pack(reversed(rows), lambda batch: sum(len(row.tokens) for row in batch), budget)
 
 
