@@ -135,7 +135,7 @@ def apprentice(folder: Path, sandbox: Sandbox, steps: int, stored: int, batch: i
         if stored:  # the first step comes next, and seeding has been
             store.commit(Step(0, (), (), ()), {})
         task_types = {task_type.kind: task_type for task_type in DOMAIN.task_types(cfg)}
-        timed = Timed(Components(Scripted(Apprentice(rate=0.001)), sandbox, task_types, DOMAIN.seeds()))
+        timed = Timed(Components(Scripted(Apprentice(rate=0.001)), sandbox, task_types, frozenset(), DOMAIN.seeds()))
         with bookkeeping() as books:
             for done in train(timed.parts, store, cfg):
                 clocks = timed.clocks(done)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from absolute_zero.keys import Key
     from absolute_zero.ports import Components, Domain, Estimator, Executor, Policy, RewardTerm, TaskType
     from absolute_zero.rewards import Scale
-    from absolute_zero.run import Run, play
+    from absolute_zero.run import Run, open_model, play
     from absolute_zero.selfplay import solve, step
     from absolute_zero.store import Store
     from absolute_zero.training import train
@@ -54,7 +54,7 @@ _MODULES = {
     "keys": "Key",
     "ports": "Components Domain Estimator Executor Policy RewardTerm TaskType",
     "rewards": "Scale",
-    "run": "Run play",
+    "run": "Run open_model play",
     "selfplay": "solve step",
     "store": "Store",
     "training": "train",
@@ -68,8 +68,8 @@ __all__ = [
     "Job", "Key", "Message", "NoVerdict", "Outcome", "Policy", "Prompt", "Proposal", "ProposalRollout", "Refusal",
     "Result", "Reward", "RewardTerm", "Role", "Rollout", "Run", "Sample", "Sampling", "Sandbox", "Scale", "Section",
     "Status", "Step", "Store", "Task", "TaskType", "UserError", "Validation", "Verdict", "__version__", "as_toml",
-    "judge_abduction", "judge_deduction", "judge_induction", "load", "open_components", "open_policy", "play", "solve",
-    "step", "train",
+    "judge_abduction", "judge_deduction", "judge_induction", "load", "open_components", "open_model", "open_policy",
+    "play", "solve", "step", "train",
 ]  # fmt: skip
 
 

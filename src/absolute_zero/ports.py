@@ -6,7 +6,7 @@ writes a domain reads `docs/domains.md`. One contract suite per port (`tests/con
 Floor 0.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -224,6 +224,8 @@ class Components(NamedTuple):
     executor: Executor
     task_types: Mapping[str, TaskType]
     """In the order in which kinds are asked for; a kind that is not here is not played."""
+    held_out: Set[str]
+    """Families that no buffer accepts: `components.held_out_families` has those of the suites and of the settings."""
     seeds: Sequence[Task] = ()
     """Shown to proposers while nothing has been accepted."""
     estimators: Mapping[str, Estimator] = {}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from absolute_zero.cli import main
-from absolute_zero.cli.playing import _safe  # pyright: ignore[reportPrivateUsage]
+from absolute_zero.cli.play import _safe  # pyright: ignore[reportPrivateUsage]
 from absolute_zero.config import load
 from absolute_zero.domains.python import DOMAIN
 from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION, KINDS, read_payload, task_of
@@ -159,7 +159,7 @@ def test_a_task_that_was_given_is_answered(
         (["play", *SCRIPTED, "--message", "A line."], "--rollouts and --message go with a task"),
         (["play", *SCRIPTED, "--program", "BROKEN", "--output", "3"], "the program makes no task (syntax: "),
         (["eval", *SCRIPTED, "--data", "none.jsonl"], "cannot read the tasks of 'none.jsonl'"),
-        (["eval", *SCRIPTED, "--data", "FILE", "--data", "there/line.py"], "two files of --data have the same name"),
+        (["eval", *SCRIPTED, "--data", "FILE", "--data", "there/line.py"], "two files of tasks have the same name"),
         (["eval", "./none"], "there is no such folder"),
         (["eval", *SCRIPTED, "--temperature", "0"], "--temperature"),
         (["play", *SCRIPTED, "--kind", "guess"], "do not play guess, but deduction, abduction, induction"),

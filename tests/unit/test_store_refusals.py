@@ -131,7 +131,7 @@ def test_another_writer_has_written(store: Store, path: Path) -> None:
     """Two runs in one folder: the second to commit is told, and nothing of it is kept."""
     with Store.open(path) as other:
         other.commit(bare(1, 1), {})
-        for write in (lambda: store.commit(bare(1, 1), {}), lambda: store.rewind(0), lambda: store.set_run("a", "b")):
+        for write in (lambda: store.commit(bare(1, 1), {}), lambda: store.rewind(0), lambda: store.set_fact("a", "b")):
             with pytest.raises(UserError, match="another process has written to it since"):
                 write()
         other.commit(bare(2, 2), {})

@@ -11,7 +11,6 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Final, cast
 
@@ -19,6 +18,7 @@ import typer
 from typer.main import get_command
 
 from absolute_zero import __version__
+from absolute_zero.executor import Level, rank
 from absolute_zero.machine import processors
 from absolute_zero.types import AbsoluteZeroError, Job, Refusal, Result, SandboxError, UserError, Verdict
 from absolute_zero.values import one_line
@@ -33,16 +33,6 @@ MAX_FILE_BYTES: Final = 1 << 20
 # their own, so it is found through its public subclass.
 _Misuse = cast("type[Exception]", typer.BadParameter.__base__)
 
-
-class Level(StrEnum):
-    """Levels of isolation that can be asked for, weakest first."""
-
-    WEAK = "weak"
-    FILTERED = "filtered"
-    SEALED = "sealed"
-
-
-_RANK: Final = {Level.WEAK: 0, "portable": 1, Level.FILTERED: 2, Level.SEALED: 3}
 
 app = typer.Typer(name="azr", add_completion=False, pretty_exceptions_enable=False)
 
@@ -97,8 +87,8 @@ def _train_help(context: typer.Context, wanted: bool) -> None:
 
 
 # Its help lists the recipes, which are read when it is asked for and not whenever `azr` starts.
-@app.command(add_help_option=False)
-def train(
+@app.command("train", add_help_option=False)
+def train_command(
     settings: Annotated[
         list[str] | None,
         typer.Argument(metavar="KEY=VALUE", help="Settings over the recipe's, such as solve.n_difficulty=4."),
@@ -121,18 +111,18 @@ def train(
     if resume is not None:
         if settings or dry_run or (recipe, name, runs) != (None, None, None):
             raise UserError("--resume takes the settings and the folder of its run: give nothing beside it")
-        from absolute_zero.cli.training import go_on
+        from absolute_zero.cli import train
 
-        raise typer.Exit(go_on(resume))
+        raise typer.Exit(train.resume(resume))
     from absolute_zero.config import as_toml, load
 
     config = load(recipe or "laptop", settings or ())
     if dry_run:
         print(as_toml(config), end="")
         return
-    from absolute_zero.cli.training import begin
+    from absolute_zero.cli import train
 
-    raise typer.Exit(begin(config, runs or "runs", name))
+    raise typer.Exit(train.begin(config, runs or "runs", name))
 
 
 @app.command()
@@ -156,7 +146,7 @@ def doctor(
     except SandboxError as error:
         print(f"level    none: {one_line(str(error))}")
         raise typer.Exit(1) from None
-    raise typer.Exit(0 if _RANK[level] >= _RANK[minimum_level] else 1)
+    raise typer.Exit(0 if rank(level) >= rank(minimum_level) else 1)
 
 
 def _show_isolation(sandbox: "Sandbox") -> None:
@@ -231,7 +221,7 @@ _Recipe = Annotated[
 
 
 @app.command("eval")
-def evaluate(
+def eval_command(
     model: _Model,
     settings: _Settings = None,
     recipe: _Recipe = None,
@@ -248,13 +238,13 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Measure a model on held-out tasks: greedy, pass@1 and pass@8, with 95 % intervals over groups of like tasks."""
-    from absolute_zero.cli.measuring import measure
+    from absolute_zero.cli.evaluate import evaluate
 
-    measure(model, settings or (), recipe, data or (), tasks, temperature or (1.0,), as_json)
+    evaluate(model, settings or (), recipe, data or (), tasks, temperature or (1.0,), as_json)
 
 
-@app.command()
-def play(
+@app.command("play")
+def play_command(
     model: _Model,
     settings: _Settings = None,
     recipe: _Recipe = None,
@@ -286,8 +276,10 @@ def play(
     """
     from dataclasses import replace
 
-    from absolute_zero.cli import playing
-    from absolute_zero.cli.opened import opened
+    from absolute_zero.cli import play
+    from absolute_zero.components import domain_of
+    from absolute_zero.evals.suites import played_tasks
+    from absolute_zero.run import open_model
 
     pieces = bool(program or inputs or outputs)
     if (pieces or task) and kind:
@@ -296,19 +288,17 @@ def play(
         raise UserError("--task is a whole task: give no --program, --input, --output or --message beside it")
     if not pieces and not task and (rollouts or message):
         raise UserError("--rollouts and --message go with a task: add --task, --program, or --input and --output")
-    with opened(model, recipe, settings or ()) as subject:
-        sampling = replace(subject.cfg.sampling.drawing, temperature=temperature)
-        if task:
-            tasks = playing.tasks_of(subject, task)
-        elif pieces:
-            source = _read(program).strip() if program else ""
-            row = {"program": source, "inputs": inputs or [], "outputs": outputs or [], "message": message}
-            tasks = playing.tasks_in(subject, row)
-        else:
-            playing.propose(subject, kind or list(subject.parts.task_types), sampling, seed)
+    with open_model(model, recipe, settings or ()) as opened:
+        sampling = replace(opened.cfg.sampling.drawing, temperature=temperature)
+        if not task and not pieces:
+            play.propose(opened, kind or list(opened.parts.task_types), sampling, seed)
             return
-        for each in tasks:
-            playing.solve(subject, each, rollouts or 1, sampling, seed)
+        source: str | dict[str, object] = task
+        if pieces:
+            text = _read(program).strip() if program else ""
+            source = {"program": text, "inputs": inputs or [], "outputs": outputs or [], "message": message}
+        for each in played_tasks(source, domain_of(opened.cfg), opened.parts):
+            play.solve(opened, each, rollouts or 1, sampling, seed)
 
 
 @app.command()

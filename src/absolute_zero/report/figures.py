@@ -18,7 +18,6 @@ from absolute_zero.report.texts import TaskTexts
 from absolute_zero.store import Flag, Store, StoredRollout
 from absolute_zero.types import Role, Status
 
-DATABASE: Final = "run.db"
 STAGES: Final = ("total", "parsed", "valid", "accepted")
 """Counts that a proposal passes through, in order; `absolute_zero.monitors` records them as `proposals/STAGE/KIND`."""
 

@@ -15,7 +15,7 @@ Does not keep token ids or log-probabilities, does not lock the run folder (a se
 writes), and does not copy: while a run is on, copy with SQLite's own `.backup` or `VACUUM INTO`, never one file alone.
 
 `rows` is how values are written down, `migrations` how older runs become new ones, `files` what the file system
-allows, `database` the rest.
+allows, `errors` what to do about a failure of SQLite, `database` the rest.
 """
 
 from absolute_zero.store.database import Store

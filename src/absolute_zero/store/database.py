@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self, final
 
-from absolute_zero.disk import explain_failures
+from absolute_zero.store.errors import explain_failures
 from absolute_zero.store.files import MOUNTS, network
 from absolute_zero.store.migrations import MIGRATIONS, migrate, schema_of
 from absolute_zero.store.rows import (
@@ -225,7 +225,7 @@ class Store:
             later = [encode_text(key) for key, after in named if after.isdecimal() and int(after) > step]
             self._database.executemany("DELETE FROM run WHERE key = ?", [(key,) for key in later])
 
-    def set_run(self, key: str, value: str) -> None:
+    def set_fact(self, key: str, value: str) -> None:
         """Keep one fact about the whole run, such as its settings as JSON; what was there under that key is replaced.
         A key whose last word is a number is about that step, and `rewind` forgets it with the step.
         Wall times and paths have no place here, if equal runs are to have equal rows."""
@@ -264,8 +264,8 @@ class Store:
         """Return the last step that is there whole; None before the first."""
         return self._tip()[0]
 
-    def run(self, key: str) -> str | None:
-        """Return what `set_run` kept under this key."""
+    def get_fact(self, key: str) -> str | None:
+        """Return what `set_fact` kept under this key; None if nothing."""
         rows = self._rows("SELECT value FROM run WHERE key = ?", encode_text(key))
         return decode_text(rows[0][0]) if rows else None
 
