@@ -44,7 +44,7 @@ class Policy(Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Write all that `load` needs to go on exactly into a folder that is there and empty."""
+        """Write all that `load` needs to resume exactly into a folder that is there and empty."""
         ...
 
     def load(self, folder: Path) -> None:

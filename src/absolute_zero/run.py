@@ -136,7 +136,7 @@ class Run:
                 if step != written[0][0]:
                     say(f"{self.folder / written[0][1].folder} is missing or damaged")
                 if last is not None and last > step:
-                    say(f"going on after step {step}, the last that is saved: steps up to {last} are made again")
+                    say(f"resuming after step {step}, the last that is saved: steps up to {last} are made again")
                 policy.load(saved)
                 self.store.rewind(step)
                 return step
@@ -180,7 +180,7 @@ def _refuse_other_python(folder: Path) -> None:
     except UserError:  # there is none yet, or what is wrong with it is said when it is opened
         return
     if python not in (None, PYTHON):
-        raise UserError(f"{folder} was played on Python {python}, and this is {PYTHON}: go on with the former")
+        raise UserError(f"{folder} was played on Python {python}, and this is {PYTHON}: resume it with the former")
 
 
 def _stored_settings(folder: Path) -> dict[str, Any]:

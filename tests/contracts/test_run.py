@@ -104,7 +104,7 @@ def test_a_run_stays_with_its_python(tmp_path: Path) -> None:
     with Run.begin(CFG, tmp_path) as run:
         assert run.store.get_fact("python") == f"{sys.version_info[0]}.{sys.version_info[1]}"
         run.store.set_fact("python", "3.10")
-    with pytest.raises(UserError, match=r"was played on Python 3\.10, and this is 3\.\d+: go on with the former"):
+    with pytest.raises(UserError, match=r"was played on Python 3\.10, and this is 3\.\d+: resume it with the former"):
         Run.resume(run.folder)
 
 
@@ -176,7 +176,7 @@ def test_a_damaged_checkpoint_is_passed_over(sandbox: Sandbox, tmp_path: Path, w
         assert [done.number for done in play(run, components(watched(sandbox), CFG), say=said.append)] == [5, 6]
         assert go(run, sandbox) == []
     lost = run.folder / CHECKPOINTS / "6"
-    again = "going on after step 4, the last that is saved: steps up to 6 are made again"
+    again = "resuming after step 4, the last that is saved: steps up to 6 are made again"
     assert said == [f"{lost} is missing or damaged", again]
     assert rows(run.folder) == whole
 

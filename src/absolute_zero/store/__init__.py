@@ -1,6 +1,6 @@
 """The run database: what happened in a run, one SQLite file, one transaction per step.
 
-System of record. Whoever has this file can rebuild the buffer and go on exactly: accepted tasks with their
+System of record. Whoever has this file can rebuild the buffer and resume exactly: accepted tasks with their
 provenance, later outcomes, the state of the advantage estimators, every response and what it earned, rejections,
 metrics, flags, and which checkpoint belongs to which step.
 

@@ -142,7 +142,7 @@ def pretrain(folder: Path, settings: Settings, *, resume: bool = False, say: Say
     already or (`resume`) none, a damaged one or one with other settings, and for a device or files that are not there.
     """
     if resume and not os.path.exists(folder / CHECKPOINT):
-        raise UserError(f"{folder} holds no run to go on with: leave --resume out, or name another folder")
+        raise UserError(f"{folder} holds no run to resume: leave --resume out, or name another folder")
     lasting = settings.lasting()
     start = None if settings.start is None else _opened(settings.start)
     with explain_failures(folder):
@@ -168,7 +168,7 @@ def _kept(folder: Path, lasting: Mapping[str, str], resume: bool) -> Any:
     checkpoint = folder / CHECKPOINT
     if not resume:
         if checkpoint.exists():
-            raise UserError(f"{folder} holds a run already: go on with it (--resume), or choose another folder")
+            raise UserError(f"{folder} holds a run already: resume it (--resume), or choose another folder")
         if (folder / MODEL).exists():
             raise UserError(f"{folder} holds a finished model and no checkpoint of it: choose another folder")
         return None
