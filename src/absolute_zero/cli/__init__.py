@@ -323,7 +323,9 @@ def pretrain(
     held_out: Annotated[
         list[Path] | None, typer.Option(help="JSONL file of programs to leave out, beside the suites. Repeatable.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Resume from its checkpoint; give the same options.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume from its checkpoint; give the same options.")
+    ] = False,
 ) -> None:
     """Pretrain the embedded model on documents that a grammar writes, for --tokens or for --minutes."""
     # Before torch is imported: threads that wait must not spin on cores that others need.
