@@ -75,7 +75,7 @@ def test_a_signal_ends_the_run_after_a_saved_step(tmp_path: Path, number: signal
     ended, out = interrupted(tmp_path, [number], "checkpoints.every=0")
     assert ended == code
     assert out.startswith("Finishing this step and saving. Press Ctrl-C again to quit now.\n")
-    assert out.splitlines()[-1] == "Stopped. Go on with: azr train --resume runs/001"
+    assert out.splitlines()[-1] == "Stopped. Resume with: azr train --resume runs/001"
     with Store.read(tmp_path / "runs" / "001" / "run.db") as store:
         [(saved, _)] = store.checkpoints()
         assert saved == store.last_step()
