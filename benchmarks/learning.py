@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 
 from executor import machine
 
-from absolute_zero.cli.training import results_of
 from absolute_zero.config import load
 from absolute_zero.domains.python.payload import INDUCTION, KINDS
-from absolute_zero.evals.statistics import EvalResult, Interval, difference, table
+from absolute_zero.evals.runs import results_of
+from absolute_zero.evals.statistics import Estimate, EvalResult, difference, table
 from absolute_zero.store import Store
 from absolute_zero.text import Answer, read_program, thought_and_answer
 from absolute_zero.types import Role
@@ -50,7 +50,7 @@ TEMPERATURES = (0.4, 0.7)
 """Beside 0 and 1, which every run measures."""
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 PARTS = 4
-"""The steps of a run in so many parts, to see what changes."""
+"""A run's steps are divided into this many parts, to see what changes."""
 ROWS = (*KINDS, "mean", "ood_mean")
 
 
@@ -171,10 +171,10 @@ def cooler(before: Mapping[str, Sequence[EvalResult]], after: Mapping[str, Seque
     """Whether the run did more than sharpen: one try before and after at every temperature, and after at 1 against
     before at its best."""
 
-    def plain(found: Mapping[str, Mapping[str, Interval]]) -> dict[str, Interval]:
-        return {row: metrics["t1"] for row, metrics in found.items()}
+    def plain(found: Mapping[str, Mapping[str, Estimate]]) -> dict[str, Estimate]:
+        return {row: metrics["pass_at_1"] for row, metrics in found.items()}
 
-    best = max(before, key=lambda at: table(before[at])["mean"]["t1"].value)
+    best = max(before, key=lambda at: table(before[at])["mean"]["pass_at_1"].value)
     return {
         "before": {at: plain(table(some)) for at, some in before.items()},
         "after": {at: plain(table(some)) for at, some in after.items()},

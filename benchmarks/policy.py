@@ -192,7 +192,7 @@ def against(peer_python: str | None, model: str, rounds: int) -> list[dict[str, 
 
 
 def memory_child(model: str, steps: int) -> None:
-    """Make steps of ever other lengths, and print the resident memory, in MB, every so often."""
+    """Make steps of ever other lengths, and print the resident memory, in MB, now and then."""
     import random
 
     from absolute_zero.config import Config

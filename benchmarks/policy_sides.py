@@ -68,7 +68,7 @@ def ours(chosen: argparse.Namespace) -> None:
         },
     }
     policy = LocalPolicy.open(Path(chosen.model), Config.model_validate(settings))
-    policy.tokens = Tokens(policy.tokens.tokenizer, [])  # exactly so many tokens: there is no end of text
+    policy.tokens = Tokens(policy.tokens.tokenizer, [])  # exactly this many tokens: there is no end of text
     sampling = Sampling(max_tokens=chosen.new_tokens, stop=())
     say(ready=True)
     for step, _ in enumerate(sys.stdin):

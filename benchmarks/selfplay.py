@@ -77,7 +77,7 @@ def task(id_: int, step: int, random_: random.Random) -> Task:
 
 
 def fill(store: Store, tasks: int) -> None:
-    """So many tasks, in seeding rounds long before the first one."""
+    """This many tasks, in seeding rounds long before the first one."""
     random_ = random.Random(0)
     for number, start in enumerate(range(0, tasks, BULK)):
         ids = range(start + 1, min(start + BULK, tasks) + 1)
@@ -127,7 +127,7 @@ class Times:
 
 
 def apprentice(folder: Path, sandbox: Sandbox, steps: int, stored: int, batch: int) -> Times:
-    """Train beside so many stored tasks."""
+    """Train beside this many stored tasks."""
     cfg = load("laptop", [f"propose.batch={batch}", f"steps={steps}", "sampling.max_tokens=100000"])
     times = Times()
     with Store.open(folder / "run.db", rollouts=cfg.store.rollouts) as store:
@@ -135,7 +135,7 @@ def apprentice(folder: Path, sandbox: Sandbox, steps: int, stored: int, batch: i
         if stored:  # the first step comes next, and seeding has been
             store.commit(Step(0, (), (), ()), {})
         task_types = {task_type.kind: task_type for task_type in DOMAIN.task_types(cfg)}
-        timed = Timed(Components(Scripted(Apprentice(rate=0.001)), sandbox, task_types, DOMAIN.seeds()))
+        timed = Timed(Components(Scripted(Apprentice(rate=0.001)), sandbox, task_types, frozenset(), DOMAIN.seeds()))
         with bookkeeping() as books:
             for done in train(timed.parts, store, cfg):
                 clocks = timed.clocks(done)

@@ -1,6 +1,6 @@
 """A domain that has nothing of Python: two kinds about the letters of words, with jobs and outcomes of its own.
 
-`count` asks how many letters a word has, and its answer is graded at once; `word` asks for a word of so many letters,
+`count` asks how many letters a word has, and its answer is graded at once; `word` asks for a word of this many letters,
 and the executor counts. No settings, no suites, no families; unless `probes` is set, no probes and no identity.
 Prompts of one kind are text that opens the thought, of the other chat messages.
 """

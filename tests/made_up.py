@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from absolute_zero.monitors import measure
+from absolute_zero.monitors import step_metrics
 from absolute_zero.rewards import composite, learnability
 from absolute_zero.store import Flag, Store
 from absolute_zero.types import (
@@ -204,7 +204,7 @@ def write(folder: Path, made: MadeUp, result: bool = True, rollouts: str = "all"
     with Store.open(folder / "run.db", rollouts) as store:  # type: ignore[arg-type]
         for number in range(-1, made.steps + 1):
             step = made.step(number)
-            metrics = measure(step)
+            metrics = step_metrics(step)
             if base and number >= 1 and number % 10 == 1:
                 rate = 0.42 - 0.2 * made.progress(number)
                 metrics |= {f"difficulty/success_rate_base/{kind}": rate for kind in made.kinds}

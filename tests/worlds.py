@@ -85,9 +85,9 @@ def task_types(cfg: Config) -> dict[str, TaskType]:
     return {kind: every[kind] for kind in cfg.kinds}
 
 
-def components(seen: Watched, cfg: Config, **parts: Any) -> Components:
+def components(seen: Watched, cfg: Config, held_out: AbstractSet[str] = frozenset(), **parts: Any) -> Components:
     """All that the loop asks of the world, watched; `parts` are estimators, reward terms or scales."""
-    return Components(policy=seen, executor=seen, task_types=task_types(cfg), seeds=seeds(cfg), **parts)
+    return Components(seen, seen, task_types(cfg), held_out, seeds(cfg), **parts)
 
 
 def seeds(cfg: Config) -> Sequence[Task]:

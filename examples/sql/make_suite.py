@@ -69,7 +69,7 @@ def query_and_tables(random: Random) -> tuple[str, Callable[[], list[Table]]]:
 
 
 def tasks(seed: int, count: int, executor: SQLExecutor) -> Iterator[Task]:
-    """Yield so many tasks of each kind, the kinds one after the other."""
+    """Yield this many tasks of each kind, the kinds one after the other."""
     random, families = Random(seed), set[str]()
     for kind in KINDS:
         left = count

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from absolute_zero.executor import NoVerdict, Sandbox, judge_abduction, judge_deduction, judge_induction
     from absolute_zero.keys import Key
     from absolute_zero.ports import Components, Domain, Estimator, Executor, Policy, RewardTerm, TaskType
-    from absolute_zero.run import Run, play
+    from absolute_zero.rewards import Scale
+    from absolute_zero.run import Run, open_model, play
     from absolute_zero.selfplay import solve, step
     from absolute_zero.store import Store
     from absolute_zero.training import train
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
         Outcome,
         Prompt,
         Proposal,
+        ProposalRollout,
+        Refusal,
         Result,
         Reward,
         Role,
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
         Step,
         Task,
         UserError,
+        Validation,
         Verdict,
     )
 
@@ -49,21 +53,23 @@ _MODULES = {
     "executor": "NoVerdict Sandbox judge_abduction judge_deduction judge_induction",
     "keys": "Key",
     "ports": "Components Domain Estimator Executor Policy RewardTerm TaskType",
-    "run": "Run play",
+    "rewards": "Scale",
+    "run": "Run open_model play",
     "selfplay": "solve step",
     "store": "Store",
     "training": "train",
-    "types": "AbsoluteZeroError Completion Grade Identity Job Message Outcome Prompt Proposal Result Reward Role"
-    " Rollout Sample Sampling Status Step Task UserError Verdict",
+    "types": "AbsoluteZeroError Completion Grade Identity Job Message Outcome Prompt Proposal ProposalRollout Refusal"
+    " Result Reward Role Rollout Sample Sampling Status Step Task UserError Validation Verdict",
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 __all__ = [
     "AbsoluteZeroError", "Completion", "Components", "Config", "Domain", "Estimator", "Executor", "Grade", "Identity",
-    "Job", "Key", "Message", "NoVerdict", "Outcome", "Policy", "Prompt", "Proposal", "Result", "Reward", "RewardTerm",
-    "Role", "Rollout", "Run", "Sample", "Sampling", "Sandbox", "Section", "Status", "Step", "Store", "Task", "TaskType",
-    "UserError", "Verdict", "__version__", "as_toml", "judge_abduction", "judge_deduction", "judge_induction", "load",
-    "open_components", "open_policy", "play", "solve", "step", "train",
+    "Job", "Key", "Message", "NoVerdict", "Outcome", "Policy", "Prompt", "Proposal", "ProposalRollout", "Refusal",
+    "Result", "Reward", "RewardTerm", "Role", "Rollout", "Run", "Sample", "Sampling", "Sandbox", "Scale", "Section",
+    "Status", "Step", "Store", "Task", "TaskType", "UserError", "Validation", "Verdict", "__version__", "as_toml",
+    "judge_abduction", "judge_deduction", "judge_induction", "load", "open_components", "open_model", "open_policy",
+    "play", "solve", "step", "train",
 ]  # fmt: skip
 
 

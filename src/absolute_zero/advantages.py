@@ -211,7 +211,7 @@ def _plain(name: str, state: State) -> State:
     try:
         return json.loads(json.dumps(dict(state)))
     except (TypeError, ValueError) as error:
-        raise UserError(f"estimator {name!r} remembers what is no plain data ({error}): keep what JSON has") from None
+        raise UserError(f"estimator {name!r} remembers what is not plain data ({error}): keep what JSON has") from None
 
 
 def _dealt(rewards: Sequence[Reward], advantages: Sequence[float], key: Key) -> list[float]:

@@ -9,14 +9,12 @@ All draws are addressed. Does not judge what makes two tasks alike: their task t
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
-from pathlib import Path
 from typing import Final, final
 
 from absolute_zero.config import Config
-from absolute_zero.disk import read_rows
 from absolute_zero.keys import Key
-from absolute_zero.ports import Domain, TaskType
-from absolute_zero.types import Grade, Identity, Status, Task, UserError
+from absolute_zero.ports import TaskType
+from absolute_zero.types import Grade, Identity, Status, Task
 
 _CANDIDATES: Final = 8
 """Tasks drawn for a kind that is shown a fixed number: one whose family is full would lead to a rejection."""
@@ -140,7 +138,7 @@ class Buffer:
         """Put accepted tasks, with their outcomes, where references and practice are drawn from."""
         for task in tasks:
             self._kept[task.kind].append(task)
-            if _teaches(task):
+            if _may_be_learnable(task):
                 self._learnable[task.kind].append(task)
 
     def references(self, kind: str, key: Key) -> tuple[Task, ...]:
@@ -174,17 +172,18 @@ class Buffer:
 
     def practises(self, task: Task) -> bool:
         """Return whether a task, with its outcome, is one of those that practice is on."""
-        return self._practised is self._kept or _teaches(task)
+        return self._practised is self._kept or _may_be_learnable(task)
 
-    def practice(self, kind: str, count: int, but: Set[int], key: Key) -> list[Task]:
-        """Return up to `count` tasks of a kind to practise on, uniform without repetition, none with an id in `but`."""
+    def practice(self, kind: str, count: int, exclude: Set[int], key: Key) -> list[Task]:
+        """Return up to `count` tasks of a kind to practise on, uniform without repetition, but for ids in `exclude`."""
         pool = self._practised[kind]
-        drawn = [pool[index] for index in key.choose(len(pool), max(count, 0) + len(but))]
-        return [task for task in drawn if task.id not in but][: max(count, 0)]
+        drawn = [pool[index] for index in key.choose(len(pool), max(count, 0) + len(exclude))]
+        return [task for task in drawn if task.id not in exclude][: max(count, 0)]
 
 
-def _teaches(task: Task) -> bool:
-    """Learnable; or accepted in seeding, where nothing is tried. Not a task of which all rollouts were masked."""
+def _may_be_learnable(task: Task) -> bool:
+    """Return whether it is learnable; or not known, as in seeding nothing is tried. Not a task of which all rollouts
+    were masked."""
     return task.learnable or (task.step <= 0 and not task.trials)
 
 
@@ -199,18 +198,3 @@ def _known(seed: Task, task_types: Mapping[str, TaskType], cfg: Config) -> Task:
     if isinstance(identity, Grade):
         return seed
     return replace(seed, exact=identity.exact, family=identity.family, behaviour=identity.behaviour)
-
-
-def held_out(domain: Domain, paths: Iterable[str]) -> frozenset[str]:
-    """Return the families that these JSONL files, and the domain's suites, bar from every buffer.
-
-    Raises UserError with the file and line of what cannot be read.
-    """
-    families = {task.family for tasks in domain.suites().values() for task in tasks}
-    for path in paths:
-        for where, row in read_rows(Path(path), "held-out tasks"):
-            try:
-                families.update(domain.held_out(row))
-            except UserError as error:
-                raise UserError(f"{where}: {error}") from None
-    return frozenset(families - {""})

@@ -1,12 +1,12 @@
 """From settings to parts: opens what they name, and checks what comes from outside.
 
-Promises: whatever a stranger's part lacks, raises or gives wrongly is a UserError of one line; what is open is closed.
-Knows no files but the model in the package, and no steps. Floor 4.
+Promises: whatever a plug-in lacks, raises or gets wrong is a UserError of one line; what is open is closed.
+Reads no files but the model in the package and held-out tasks, and knows no steps. Floor 4.
 """
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Final, final
 
 from absolute_zero import checked, plugins
 from absolute_zero.config import Config
+from absolute_zero.disk import read_rows
 from absolute_zero.forms import Example, Form, Slot
 from absolute_zero.keys import Key
 from absolute_zero.ports import Components, Domain, Estimator, Executor, Policy, RewardTerm, TaskType
@@ -37,15 +38,15 @@ class Timed:
         self._since = time.perf_counter()
         self.parts = parts._replace(policy=self, executor=self)
 
-    def clocks(self, done: Step) -> dict[str, float]:
+    def clocks(self, step: Step) -> dict[str, float]:
         """Return seconds by part since the last call, with the tokens of this step: sampled, and given to the policy to
         learn from, those of advantage 0 among them."""
         now = time.perf_counter()
         clocks = {f"time/{part}": seconds for part, seconds in self._seconds.items()}
         clocks["time/step"] = now - self._since
-        clocks["tokens/sampled"] = 0.0 + sum(len(rollout.completion.tokens) for rollout in done.rollouts)
+        clocks["tokens/sampled"] = 0.0 + sum(len(rollout.completion.tokens) for rollout in step.rollouts)
         clocks["tokens/trained"] = 0.0 + sum(
-            len(rollout.completion.tokens) for rollout in done.rollouts if rollout.weight
+            len(rollout.completion.tokens) for rollout in step.rollouts if rollout.weight
         )
         self._seconds.clear()
         self._since = now
@@ -108,6 +109,7 @@ def open_components(cfg: Config, say: Callable[[str], object] = _nothing) -> Gen
     """
     domain = domain_of(cfg)
     known = {task_type.kind: task_type for task_type in domain.task_types(cfg)}
+    held_out = held_out_families(domain, cfg.buffer.held_out)
     estimators = _load_estimators(cfg)
     terms = [(_load_term(name), weight) for name, weight in cfg.reward.terms.items()]
     scales = plugins.load("rewards", cfg.reward.scale)
@@ -119,7 +121,7 @@ def open_components(cfg: Config, say: Callable[[str], object] = _nothing) -> Gen
         raise UserError(f"domain {cfg.domain!r} opens no executor: {wrong}")
     try:
         task_types = {kind: known[kind] for kind in cfg.kinds}
-        yield Components(policy, executor, task_types, domain.seeds(), estimators, terms, scales, form)
+        yield Components(policy, executor, task_types, held_out, domain.seeds(), estimators, terms, scales, form)
     finally:
         executor.close()
 
@@ -164,6 +166,22 @@ def worked_example(task_type: TaskType, role: Role, question: Any, response: str
     if not isinstance(parts, Answer):
         raise UserError(f"a worked example of {task_type.kind} ({role}) is not in strict form ({parts}): fix it")
     return Example(prompt, parts.thought, parts.text)
+
+
+def held_out_families(domain: Domain, paths: Iterable[str]) -> frozenset[str]:
+    """Return the families that no buffer accepts: those of the domain's suites, and those that the rows of these JSONL
+    files bar.
+
+    Raises UserError with the file and line of what cannot be read.
+    """
+    families = {task.family for tasks in domain.suites().values() for task in tasks}
+    for path in paths:
+        for where, row in read_rows(Path(path), "held-out tasks"):
+            try:
+                families.update(domain.held_out(row))
+            except UserError as error:
+                raise UserError(f"{where}: {error}") from None
+    return frozenset(families - {""})
 
 
 def _load_estimators(cfg: Config) -> Mapping[str, Estimator]:

@@ -7,7 +7,6 @@ UserError, with the line of a row. Standard library. Floor 0.
 import hashlib
 import json
 import os
-import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,38 +16,16 @@ from absolute_zero.types import UserError
 
 LOCK: Final = "lock"
 
-_REMEDIES: Final = {
-    sqlite3.SQLITE_BUSY: "another process is writing to it: wait for that run to end, or use another run folder",
-    sqlite3.SQLITE_PROTOCOL: "its locks do not work: put the run folder on a local disk",
-    sqlite3.SQLITE_FULL: "no space is left: free some on that disk, then resume the run",
-    sqlite3.SQLITE_IOERR: "reading or writing failed: look at the disk, its free space and your quota, then resume",
-    sqlite3.SQLITE_READONLY: "it or its folder is read-only: change its rights, or copy the run to a folder of yours",
-    sqlite3.SQLITE_PERM: "access is denied: use a run folder that is yours",
-    sqlite3.SQLITE_AUTH: "access is denied: use a run folder that is yours",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: see its folder's rights, or copy the run to a folder of yours",
-    sqlite3.SQLITE_CORRUPT: "it is damaged: put a copy in its place, or start a new run",
-    sqlite3.SQLITE_NOTADB: "it is no database, or damaged: put a copy in its place, or use another run folder",
-}
-"""What the user can do about each failure of SQLite that is not ours."""
-
 
 @contextmanager
 def explain_failures(path: Path, otherwise: str = "choose another folder", *, failed: str = "") -> Generator[None]:
-    """Turn what the system refuses into a UserError of one line: the path, what failed, why, and the remedy.
-
-    The remedy for an OSError is to make room, or to do `otherwise`; for an error of SQLite it depends on the error. An
-    error of SQLite that is our own fault passes as it is.
-    """
-    about = f"{path}: {failed}" if failed else str(path)
+    """Turn what the system refuses into a UserError of one line: the path, what failed, why, and the remedy, which is
+    to make room, or to do `otherwise`."""
     try:
         yield
     except OSError as error:
+        about = f"{path}: {failed}" if failed else str(path)
         raise UserError(f"{about}: {error.strerror or error}: make room, or {otherwise}") from error
-    except sqlite3.Error as error:
-        remedy = _REMEDIES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)  # the low byte is the family
-        if remedy is None:
-            raise
-        raise UserError(f"{about}: {remedy} ({error})") from error
 
 
 @contextmanager
@@ -123,7 +100,7 @@ def read_rows(path: Path, what: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield (file:line, object) of a JSONL file; blank lines are passed over.
 
     Raises UserError for a file that cannot be read or has no object, which says `what` it should hold, and for a line
-    that is no object.
+    that is not an object.
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")  # other ends of lines may stand in a JSON string
@@ -137,7 +114,7 @@ def read_rows(path: Path, what: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         try:
             row: object = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{path}:{number}: not JSON ({error}): mend the line") from None
+            raise UserError(f"{path}:{number}: not JSON ({error}): fix the line") from None
         if not isinstance(row, dict):
-            raise UserError(f"{path}:{number}: not a JSON object: mend the line")
+            raise UserError(f"{path}:{number}: not a JSON object: fix the line")
         yield f"{path}:{number}", cast("Mapping[str, Any]", row)

@@ -1,27 +1,18 @@
 """What a step shows of itself, in numbers (paper section 4.3).
 
-Promises: `measure` is a pure function of a `Step`, each value a finite float under a name `what/role or kind/more`; a
-name is there only if there was something to measure. Its work grows with the step, never with the history. `complaint`
-reads the store of a run whose seeding came to nothing, and writes nothing. Floor 2.
+Promises: `step_metrics` is a pure function of a `Step`, each value a finite float under a name `what/role or
+kind/more`; a name is there only if there was something to measure. Its work grows with the step, never with the
+history. Floor 2.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from absolute_zero.store import Store
-from absolute_zero.types import Grade, Status, Step
-
-REMEDIES: Final = {
-    "prompt_too_long": "raise sampling.max_prompt_tokens, as most prompts for a proposal are longer than that",
-    "truncated": "raise sampling.max_tokens, as most responses end at that limit",
-}
-"""What to do about a short seeding, by its commonest reason."""
-REMEDY: Final = "raise seeding.rounds, or use a model that can write such tasks"
-"""What to do about it for any other reason."""
+from absolute_zero.types import Grade, Role, Status, Step, Task
 
 
-def measure(step: Step) -> dict[str, float]:
+def step_metrics(step: Step) -> dict[str, float]:
     """Return everything that is recorded of a step, by name. What the policy reports of its update stays as it is."""
     return {**_proposals(step), **_difficulty(step), **_rollouts(step), **step.stats}
 
@@ -90,20 +81,65 @@ def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return {name: sum(series) / len(series) for name, series in values.items()}
 
 
-def complaint(short: Mapping[str, int], wanted: int, store: Store) -> str:
-    """Return one line on a model that could not fill its buffers: what is missing, why, two examples, what to do.
+def base_rates(tasks: Iterable[Task]) -> dict[str, float]:
+    """Return how often the model that a run began with solves the new tasks of a step, by kind (paper section 4.3).
 
-    `short` has the number of tasks of each kind with fewer than `wanted`.
+    The tasks have the outcomes of that model's rollouts; those without a graded one are left out.
     """
-    missing = " and ".join(f"{size} of {wanted} {kind}" for kind, size in short.items())
-    counts: Counter[str] = Counter()
-    for _, rejection in store.rejections():
-        if rejection.kind in short:
-            counts[rejection.reason] += rejection.count
-    commonest = counts.most_common(6)
-    reasons = ", ".join(f"{reason} {count}" for reason, count in commonest) or "none"
-    last = [stored.rollout for stored in store.rollouts(store.last_step() or 0)]
-    texts = [it.completion.text for it in last if it.kind in short and not it.task and it.completion.text]
-    examples = " and ".join(repr(text[-160:]) for text in texts[-2:]) or "none kept"
-    remedy = REMEDIES.get(commonest[0][0], REMEDY) if commonest else REMEDY
-    return f"seeding gave only {missing} tasks; rejected: {reasons}; the last responses: {examples}: {remedy}"
+    rates: defaultdict[str, list[float]] = defaultdict(list)
+    for task in tasks:
+        if task.trials:
+            rates[f"difficulty/success_rate_base/{task.kind}"].append(task.successes / task.trials)
+    return _means(rates)
+
+
+class Overview(NamedTuple):
+    """A step in a line, over all kinds; None where nothing was measured."""
+
+    accepted: Mapping[str, int]
+    """Proposals that became tasks, by kind."""
+    valid: float | None
+    """Share of proposals."""
+    learnable: float | None
+    """Share of the new tasks with a graded difficulty rollout."""
+    success_rate: Mapping[str, float]
+    """Of new tasks, by kind."""
+    reward: Mapping[Role, float]
+    """Mean over the rollouts that were rewarded, by role."""
+    tokens: int
+    """Tokens of all responses."""
+
+
+def overview(metrics: Mapping[str, float], kinds: Sequence[str]) -> Overview:
+    """Return a step at a glance, from the metrics that `step_metrics` has of it."""
+
+    def total(name: str) -> float:
+        return sum(metrics.get(f"{name}/{kind}", 0.0) for kind in kinds)
+
+    measured = sum(value for name, value in metrics.items() if name.startswith("difficulty/histogram/"))
+    rates = {kind: f"difficulty/success_rate/{kind}" for kind in kinds}
+    rewards = {role: _mean_reward(metrics, role, kinds) for role in Role}
+    tokens = (
+        metrics.get(f"rollouts/total/{role}/{kind}", 0.0) * metrics.get(f"response_tokens/mean/{role}/{kind}", 0.0)
+        for role in Role
+        for kind in kinds
+    )
+    return Overview(
+        {kind: int(metrics.get(f"proposals/accepted/{kind}", 0.0)) for kind in kinds},
+        total("proposals/valid") / total("proposals/total") if total("proposals/total") else None,
+        total("difficulty/learnable") / measured if measured else None,
+        {kind: metrics[name] for kind, name in rates.items() if name in metrics},
+        {role: reward for role, reward in rewards.items() if reward is not None},
+        round(sum(tokens)),
+    )
+
+
+def _mean_reward(metrics: Mapping[str, float], role: Role, kinds: Sequence[str]) -> float | None:
+    """Return the mean over the rollouts of a role that were rewarded: all but the masked ones."""
+    total = count = 0.0
+    for kind in kinds:
+        reward = metrics.get(f"reward/mean/{role}/{kind}")
+        if reward is not None:
+            size = metrics[f"rollouts/total/{role}/{kind}"] - metrics[f"rollouts/masked/{role}/{kind}"]
+            total, count = total + size * reward, count + size
+    return total / count if count else None

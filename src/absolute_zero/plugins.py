@@ -49,7 +49,7 @@ SINGULAR: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _DOTTED: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _SHOWN: Final = 80
-"""A message shows at most so many characters of a name, and twice as many of a stranger's exception."""
+"""A message shows at most this many characters of a name, and twice as many of a plug-in's exception."""
 DOMAIN: Final = ("name", "task_types", "open_executor")
 """What a domain has; the rest of `ports.Domain` it may leave out."""
 TASK_TYPE: Final = (
@@ -143,9 +143,9 @@ def _load(group: str, name: str) -> Any:
             part = CheckedDomain(part, label)
     except UserError:
         raise
-    except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+    except (Exception, SystemExit) as error:  # a plug-in's module may raise anything
         why = _printable(" ".join(f"{type(error).__name__}: {error}".split()), 2 * _SHOWN)
-        raise UserError(f"{label} cannot be loaded ({why}): install or mend its package") from error
+        raise UserError(f"{label} cannot be loaded ({why}): install or fix its package") from error
     if reason:
         raise misfit(group, name, reason)
     return part
@@ -209,7 +209,7 @@ def _domain(part: Any) -> str:
     if not (isinstance(part.name, str) and re.fullmatch(r"[A-Za-z0-9_-]+", part.name)):
         return "its name is not of letters, digits, _ and -"
     if not isinstance(getattr(part, "templates", ""), str):
-        return "its templates are no text: give the name of a set"
+        return "its templates are not text: give the name of a set"
     return ""
 
 
@@ -222,11 +222,11 @@ def _reward(part: object) -> str:
 
 
 def _folder(part: object) -> str:
-    return "" if isinstance(part, str | PathLike) or hasattr(part, "iterdir") else "it is no path"
+    return "" if isinstance(part, str | PathLike) or hasattr(part, "iterdir") else "it is not a path"
 
 
 def _file(part: object) -> str:
-    return "" if isinstance(part, str | PathLike) else "it is no path of a file"
+    return "" if isinstance(part, str | PathLike) else "it is not a path of a file"
 
 
 _FITS: Final[Mapping[str, Callable[[Any], str]]] = {

@@ -1,12 +1,12 @@
 """What the loop asks of the world: who speaks, what is true, what is a task, and which domain they belong to.
 
 `absolute_zero.selfplay` knows these and no implementation. Each is plain values in, plain values out: tensors stay
-behind Policy, processes behind Executor, and what is particular to a domain behind TaskType and Domain. A stranger
-writes a domain from `docs/domains.md`. One contract suite per port (`tests/contracts`) holds for every implementation.
+behind Policy, processes behind Executor, and what is particular to a domain behind TaskType and Domain. Whoever
+writes a domain reads `docs/domains.md`. One contract suite per port (`tests/contracts`) holds for every implementation.
 Floor 0.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -58,7 +58,7 @@ class Policy(Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Write all that `load` needs to go on exactly into a folder that is there and empty."""
+        """Write all that `load` needs to resume exactly into a folder that is there and empty."""
         ...
 
     def load(self, folder: Path) -> None:
@@ -118,7 +118,7 @@ class TaskType(Protocol):
 
     @property
     def max_references(self) -> int | None:
-        """How many of them, or fewer while there are not so many; None: as `propose.references` says."""
+        """How many of them, or fewer while there are fewer; None: as `propose.references` says."""
         ...
 
     def propose_prompt(self, references: Sequence[Task]) -> Prompt:
@@ -138,7 +138,7 @@ class TaskType(Protocol):
         ...
 
     def identity(self, task: Task, outcome: Any | None) -> Identity | Grade:
-        """Return what makes the task alike to others, or why it is no task worth having.
+        """Return what makes the task alike to others, or why it is not a task worth having.
 
         `outcome` is that of its probe; None where there was none to run.
         """
@@ -242,6 +242,8 @@ class Components(NamedTuple):
     executor: Executor
     task_types: Mapping[str, TaskType]
     """In the order in which kinds are asked for; a kind that is not here is not played."""
+    held_out: Set[str]
+    """Families that no buffer accepts: `components.held_out_families` has those of the suites and of the settings."""
     seeds: Sequence[Task] = ()
     """Shown to proposers while nothing has been accepted."""
     estimators: Mapping[str, Estimator] = {}

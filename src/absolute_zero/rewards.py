@@ -111,7 +111,7 @@ Scales = Mapping[Role, Scale]
 SCALES: Mapping[str, Scales] = {
     "paper": {Role.PROPOSE: BOTH, Role.SOLVE: BOTH},
     "reference": {
-        # Its zero learnability counts as not passing, and whatever is no valid task as broken format.
+        # Its zero learnability counts as not passing, and whatever is not a valid task as broken format.
         Role.PROPOSE: Scale(zero=NOT_PASSING, failed=FORMAT_ERROR),
         Role.SOLVE: BOTH,
     },
@@ -124,7 +124,7 @@ PAPER, REFERENCE = SCALES["paper"], SCALES["reference"]
 def check_scales(scales: Scales, name: str) -> None:
     """Raise UserError, naming the table, unless it has a scale for each role, with a finite number for each status."""
     if not isinstance(cast("object", scales), Mapping):
-        raise UserError(f"reward.scale = {name!r} is no table of scales: give a rewards.Scale for each role")
+        raise UserError(f"reward.scale = {name!r} is not a table of scales: give a rewards.Scale for each role")
     for role in Role:
         worth = [getattr(scales.get(role), status, None) for status in ("zero", "failed", "malformed", "neutral")]
         if not all(isinstance(number, int | float) and math.isfinite(number) for number in worth):
@@ -148,7 +148,7 @@ def formed(reward: float, scale: Scale, strictness: float) -> float:
 def composite(status: Status, score: float, scale: Scale = BOTH) -> float | None:
     """Return the reward of one response, of either role (paper eq. 6); None if it leaves the batch.
 
-    `score` counts only where the status is PASSED. Raises ValueError if it then is no finite number.
+    `score` counts only where the status is PASSED. Raises ValueError if it then is not a finite number.
 
     >>> composite(Status.PASSED, 0.875), composite(Status.MALFORMED, 0.875), composite(Status.MASKED, 0.875)
     (0.875, -1.0, None)

@@ -1,14 +1,16 @@
-"""A run on disk: its folder, its lock, its checkpoints, and how it goes on after anything (paper section 4.1).
+"""A run on disk: its folder, its lock, its checkpoints, and how it is resumed after anything (paper section 4.1).
 
     runs/NAME/config.json       the settings, resolved
               run.db            everything that happened (`absolute_zero.store`)
+              result.json       what it came to, once it is at its end
+              report.html       the page that shows it (`absolute_zero.report`)
               checkpoints/N/    the policy after step N, a Hugging Face folder
               lock              held while a process works here
     runs/latest                 the newest run
 
-Promises: whatever is killed when, `resume` finds a whole checkpoint and a store that ends with it, and the run goes on
-as if nothing had happened. A checkpoint is written aside, synced with its folder, renamed, and named with its digest
-in the transaction of its step. Never writes into a folder that another process works in, or goes on with a run of
+Promises: whatever is killed when, `resume` finds a whole checkpoint and a store that ends with it, and the run is as
+if nothing had happened. A checkpoint is written aside, synced with its folder, renamed, and named with its digest in
+the transaction of its step. Never writes into a folder that another process works in, or resumes a run of
 another version of Python, whose programs may give other values. Knows nothing of signals or screens. Floor 5.
 """
 
@@ -16,22 +18,25 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Set
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final, Self, cast, final
+from typing import Any, Final, NamedTuple, Self, cast, final
 
-from absolute_zero import plugins, selfplay, training
-from absolute_zero.buffer import Buffer, held_out
-from absolute_zero.components import EMBEDDED, Timed, domain_of, open_policy
-from absolute_zero.config import Config, from_json
+from absolute_zero import plugins, training
+from absolute_zero.buffer import Buffer
+from absolute_zero.components import EMBEDDED, Timed, open_components
+from absolute_zero.config import Config, from_json, literal, load
 from absolute_zero.disk import digest_of, explain_failures, locked, sync, sync_folder, write
-from absolute_zero.keys import Key
+from absolute_zero.evals.runs import base_metrics, result_of
+from absolute_zero.executor import rank
+from absolute_zero.machine import commit
 from absolute_zero.ports import Components, Policy
 from absolute_zero.store import Checkpoint, StepExtras, Store, migrate_config
 from absolute_zero.types import Step, UserError
 
-CONFIG, DATABASE, CHECKPOINTS, LATEST = "config.json", "run.db", "checkpoints", "latest"
+CONFIG, DATABASE, RESULT, REPORT = "config.json", "run.db", "result.json", "report.html"
+CHECKPOINTS, LATEST = "checkpoints", "latest"
 REMEDY = "bring it back from a copy"
 PYTHON: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
 """The interpreter of this process: what a domain's executor decides may depend on it."""
@@ -43,47 +48,42 @@ KEPT: Final = 2
 class Run:
     """An open run. Make one with `begin` or `resume`, as a context manager."""
 
-    def __init__(self, folder: Path, cfg: Config, store: Store, barred: Set[str], stack: ExitStack) -> None:
+    def __init__(self, folder: Path, cfg: Config, store: Store, stack: ExitStack) -> None:
         self.folder, self.cfg, self.store = folder, cfg, store
-        self.barred = barred
-        """Families that never enter a buffer: those of the settings, and of the domain's suites."""
         self._stack = stack
 
     @classmethod
     def begin(cls, cfg: Config, root: Path, name: str | None = None) -> Self:
         """Make a new folder under `root`: `name`, or the next number. Relative paths in the settings are taken from
-        here, for good. Raises UserError if it is there, or cannot be made, and for held-out files that cannot be
-        read."""
+        here, for good. Raises UserError if it is there, or cannot be made."""
         cfg = _anchored(cfg)
-        barred = barred_families(cfg)
         with explain_failures(root):
             root.mkdir(parents=True, exist_ok=True)
             folder = _new(root, name)
             (folder / CHECKPOINTS).mkdir()
             write(folder / CONFIG, cfg.model_dump_json(indent=2) + "\n")
             _point(root / LATEST, folder.name)
-        return cls._open(folder, cfg, barred)
+        return cls._open(folder, cfg)
 
     @classmethod
     def resume(cls, folder: Path) -> Self:
         """Open the run in this folder. Raises UserError if there is none, it is damaged, or somebody works in it."""
         folder = resolve(folder)
-        cfg = settings_of(folder)
-        return cls._open(folder, cfg, barred_families(cfg))
+        return cls._open(folder, settings_of(folder))
 
     @classmethod
-    def _open(cls, folder: Path, cfg: Config, barred: Set[str]) -> Self:
+    def _open(cls, folder: Path, cfg: Config) -> Self:
         with ExitStack() as stack:
             stack.enter_context(locked(folder))
             _refuse_other_python(folder)  # before anything is migrated
             store = stack.enter_context(Store.open(folder / DATABASE, cfg.store.rollouts))
             if store.last_step() is None and any((folder / CHECKPOINTS).glob("*")):  # a new run would delete them
                 raise UserError(f"{folder / DATABASE} is missing or empty, and checkpoints are not: {REMEDY}")
-            if store.run("python") is None:
-                store.set_run("python", PYTHON)
+            if store.get_fact("python") is None:
+                store.set_fact("python", PYTHON)
             if _stored_settings(folder) != json.loads(cfg.model_dump_json()):  # of an older version
                 write(folder / CONFIG, cfg.model_dump_json(indent=2) + "\n")
-            return cls(folder, cfg, store, barred, stack.pop_all())
+            return cls(folder, cfg, store, stack.pop_all())
 
     def __enter__(self) -> Self:
         return self
@@ -91,12 +91,27 @@ class Run:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    # --- what it comes to -----------------------------------------------------------------------------------
+
+    def note_machine(self, level: str) -> None:
+        """Store the commit that the run was begun with, and the lowest level of isolation that it ever had."""
+        if self.store.get_fact("commit") is None:
+            self.store.set_fact("commit", commit())
+        self.store.set_fact("sandbox", min(self.store.get_fact("sandbox") or level, level, key=rank))
+
+    def write_result(self) -> dict[str, object]:
+        """Write what the run came to (`evals.runs.result_of`) as `result.json`, and return it."""
+        result = result_of(self.store, self.cfg)
+        with explain_failures(self.folder):
+            write(self.folder / RESULT, json.dumps(result, indent=2) + "\n")
+        return result
+
     # --- checkpoints ----------------------------------------------------------------------------------------
 
-    def save(self, policy: Policy, done: Step) -> Checkpoint:
+    def save(self, policy: Policy, step: Step) -> Checkpoint:
         """Write what the policy is after this step; the result belongs into the transaction of the step."""
-        target = self.folder / CHECKPOINTS / str(done.number)
-        aside = target.with_name(f".{done.number}")
+        target = self.folder / CHECKPOINTS / str(step.number)
+        aside = target.with_name(f".{step.number}")
         with explain_failures(target):
             for old in (aside, target):  # left by a process that was killed before its step was stored
                 shutil.rmtree(old, ignore_errors=True)
@@ -121,7 +136,7 @@ class Run:
                 if step != written[0][0]:
                     say(f"{self.folder / written[0][1].folder} is missing or damaged")
                 if last is not None and last > step:
-                    say(f"going on after step {step}, the last that is saved: steps up to {last} are made again")
+                    say(f"resuming after step {step}, the last that is saved: steps up to {last} are made again")
                 policy.load(saved)
                 self.store.rewind(step)
                 return step
@@ -151,7 +166,7 @@ def settings_of(folder: Path) -> Config:
     try:
         return from_json(json.dumps(migrate_config(_stored_settings(folder))), str(folder / CONFIG))
     except OSError as error:
-        raise UserError(f"{folder} is no run folder ({CONFIG}: {error.strerror}): name one under runs/") from None
+        raise UserError(f"{folder} is not a run folder ({CONFIG}: {error.strerror}): name one under runs/") from None
     except (ValueError, AttributeError, TypeError):
         remedy = "open it with the version that wrote it, or bring the file back from a copy"
         raise UserError(f"{folder / CONFIG} is damaged, or of another version: {remedy}") from None
@@ -161,11 +176,11 @@ def _refuse_other_python(folder: Path) -> None:
     """Raise UserError for a run of another Python, where a program may give other values than it gave its tasks."""
     try:
         with Store.read(folder / DATABASE) as store:
-            python = store.run("python")
+            python = store.get_fact("python")
     except UserError:  # there is none yet, or what is wrong with it is said when it is opened
         return
     if python not in (None, PYTHON):
-        raise UserError(f"{folder} was played on Python {python}, and this is {PYTHON}: go on with the former")
+        raise UserError(f"{folder} was played on Python {python}, and this is {PYTHON}: resume it with the former")
 
 
 def _stored_settings(folder: Path) -> dict[str, Any]:
@@ -184,7 +199,46 @@ def newest(folder: Path) -> tuple[int, Path]:
 def load_buffer(folder: Path, cfg: Config, parts: Components) -> Buffer:
     """Return what a run has accepted so far, whoever works in it."""
     with Store.read(folder / DATABASE) as store:
-        return Buffer.fold(store.tasks(), cfg, parts.task_types, parts.seeds, barred_families(cfg))
+        return Buffer.fold(store.tasks(), cfg, parts.task_types, parts.seeds, parts.held_out)
+
+
+class OpenModel(NamedTuple):
+    """A model that can be asked."""
+
+    cfg: Config
+    parts: Components
+    buffer: Buffer
+    """Of a run: what it has accepted. Else empty, but for the seeds."""
+    name: str
+
+
+@contextmanager
+def open_model(
+    source: str,
+    recipe: str | None = None,
+    settings: Sequence[str] = (),
+    say: Callable[[str], object] = lambda _: None,
+) -> Generator[OpenModel]:
+    """Open the newest checkpoint of a run's folder, which may be at work, or the model of a path, under a recipe's
+    settings (`laptop`'s for None) and `KEY=VALUE` over them. `say` is told, in a line, what is odd about a model.
+
+    Raises UserError for a recipe or settings beside a run, which has its own, and for a run without a checkpoint.
+    """
+    folder = resolve(Path(source))
+    if not os.path.exists(folder / DATABASE):
+        cfg = load(recipe or "laptop", [*settings, f"model.path={literal(source)}"])
+        with open_components(cfg, say) as parts:
+            yield OpenModel(cfg, parts, Buffer(cfg, parts.task_types, parts.seeds, parts.held_out), source)
+        return
+    if settings or recipe:
+        wrong = "give no recipe and no KEY=VALUE beside it, or name a model's folder"
+        raise UserError(f"{source} is a run and has its own settings: {wrong}")
+    cfg = settings_of(folder)
+    step, checkpoint = newest(folder)
+    with open_components(cfg) as parts:
+        buffer = load_buffer(folder, cfg, parts)
+        parts.policy.load(checkpoint)
+        yield OpenModel(cfg, parts, buffer, f"{source} at step {step}")
 
 
 # --- a run from one end to the other ------------------------------------------------------------------------
@@ -204,41 +258,24 @@ def play(
     run.restore(parts.policy, say)
     cfg, saved, timed, every = run.cfg, set[int](), Timed(parts), run.cfg.checkpoints.every
 
-    def keep(done: Step) -> StepExtras:
-        base = _base_rates(done, parts, cfg)
-        due = done.number == cfg.steps or (every and done.number % every == 0)
+    def before_commit(step: Step) -> StepExtras:
+        base = base_metrics(step, parts, cfg)
+        due = step.number == cfg.steps or (every and step.number % every == 0)
         checkpoint = None
-        if done.number > 0 and (due or stopping()):
-            saved.add(done.number)
-            checkpoint = run.save(parts.policy, done)
-        return StepExtras(checkpoint, base, timed.clocks(done))
+        if step.number > 0 and (due or stopping()):
+            saved.add(step.number)
+            checkpoint = run.save(parts.policy, step)
+        return StepExtras(checkpoint, base, timed.clocks(step))
 
-    for done in training.train(timed.parts, run.store, cfg, run.barred, keep):
-        if done.number in saved:
+    for step in training.train(timed.parts, run.store, cfg, before_commit):
+        if step.number in saved:
             run.prune()
-        yield done
-        if stopping() and (done.number < 1 or done.number in saved):  # seeding changes no weights
+        yield step
+        if stopping() and (step.number < 1 or step.number in saved):  # seeding changes no weights
             return
 
 
-def _base_rates(done: Step, parts: Components, cfg: Config) -> dict[str, float]:
-    """Return how often the model that the run began with solves this step's new tasks (paper section 4.3)."""
-    if done.number < 1 or not cfg.evals.base_every or done.number % cfg.evals.base_every or not done.tasks:
-        return {}
-    first = parts._replace(policy=open_policy(cfg))
-    key = Key(cfg.seed).at("base", done.number)
-    rollouts = selfplay.solve(done.tasks, cfg.solve.n_difficulty, first, cfg.sampling.drawing, key)
-    tasks = selfplay.with_outcomes(done.tasks, rollouts)
-    rates = {kind: [t.successes / t.trials for t in tasks if t.kind == kind and t.trials] for kind in parts.task_types}
-    return {f"difficulty/success_rate_base/{kind}": sum(own) / len(own) for kind, own in rates.items() if own}
-
-
 # --- files --------------------------------------------------------------------------------------------------
-
-
-def barred_families(cfg: Config) -> Set[str]:
-    """Return the families that never enter a buffer: those of the domain's suites and of `buffer.held_out`."""
-    return held_out(domain_of(cfg), cfg.buffer.held_out)
 
 
 def _anchored(cfg: Config) -> Config:

@@ -211,7 +211,7 @@ def compute_rewards(
         if reward is not None and rollout.grade.status is Status.PASSED:
             reward += sum(weight * term(rollout, by_id[rollout.task], number) for term, weight in parts.reward_terms)
             if not abs(reward) <= advantages.BOUND:  # nan is within nothing
-                raise UserError(f"reward.terms: task {rollout.task} would earn {reward}: mend the term that says so")
+                raise UserError(f"reward.terms: task {rollout.task} would earn {reward}: fix the term that says so")
         if reward is not None and not rollout.strict and rollout.grade.status is not Status.MALFORMED:
             reward = rewards.formed(reward, scales[rollout.role], strictness)
         paid.append(replace(rollout, reward=reward))

@@ -22,7 +22,7 @@ class Verdict(StrEnum):
     INVALID_INPUT = "invalid_input"
     """The input text is not an argument list of literals, or the program's text is over its bound; nothing ran."""
     UNSERIALISABLE = "unserialisable"
-    """It returned something that is no plain value; `Result.detail` is the name of its type."""
+    """It returned something that is not a plain value; `Result.detail` is the name of its type."""
     TOO_LARGE = "too_large"
     """The value is over a bound (`Job.output_bytes`, depth, nodes, digits). Outputs are never truncated."""
     MEMORY = "memory"
@@ -136,9 +136,9 @@ class Identity:
     exact: str = ""
     """Stored only once per kind."""
     family: str = ""
-    """Stored only so often per kind (`buffer.per_behaviour`); a held-out family is never stored."""
+    """Stored at most `buffer.per_behaviour` times per kind; a held-out family is never stored."""
     behaviour: str = ""
-    """What it does on its probes: stored only so often per kind, like a family."""
+    """What it does on its probes: limited per kind, like a family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,7 +393,7 @@ class AbsoluteZeroError(Exception):
 
 
 class UserError(AbsoluteZeroError):
-    """Something the user can mend: a setting, a path, a missing part of the machine. Exit code 2."""
+    """Something the user can fix: a setting, a path, a missing part of the machine. Exit code 2."""
 
 
 class SandboxError(UserError):

@@ -4,7 +4,7 @@
 Promises: nothing is run, printed or warned of. `read` and `read_arguments` take any text and raise only
 `Unreadable`; a flat scan goes first, so that CPython's recursive parser never goes deep.
 `canonical` raises only `Unwritable`, and `read` gives back an equal value, whose text is the same again.
-Types are exact: a subclass is no value, as its repr and its equality can lie.
+Types are exact: a subclass is not a value, as its repr and its equality can lie.
 
 Does not promise: `equal` is for values as `read` builds them, finite and of these types. Texts may differ
 between Python versions in characters that only the newer one calls printable, and still read back equal.
@@ -57,7 +57,7 @@ class Unwritable(ValueError):
 
 
 class Unserialisable(Unwritable):
-    """A part of the value has a type that is no value type: `type_name` says which."""
+    """A part of the value has a type that is not a value type: `type_name` says which."""
 
     def __init__(self, kind: type) -> None:
         # The name may be of a str subclass: slicing through `str` copies it, and runs none of its code.
@@ -126,7 +126,7 @@ def read_arguments(text: str) -> tuple[tuple[Value, ...], dict[str, Value]]:
     """
     try:
         _scan(text)
-        # The newline ends a last comment. Text that closes our bracket leaves a tree that is no call of `f`.
+        # The newline ends a last comment. Text that closes our bracket leaves a tree that is not a call of `f`.
         call = tree_of(f"f({text}\n)", "eval").body
         if not isinstance(call, Call) or not isinstance(call.func, Name):
             raise Unreadable("not an argument list")
@@ -188,7 +188,7 @@ def _value(node: "expr | None") -> "Any":
     if isinstance(node, UnaryOp) and isinstance(node.op, (UAdd, USub)):
         number = _value(node.operand)
         if type(number) not in (int, float, complex):
-            raise Unreadable("a sign before something that is no number")
+            raise Unreadable("a sign before something that is not a number")
         if isinstance(node.op, UAdd) or number is NAN:
             return number
         # `-2j` is how complex(0.0, -2.0) prints; arithmetic would give its real zero a sign, and that prints.

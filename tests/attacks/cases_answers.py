@@ -53,7 +53,7 @@ DEDUCED: tuple[Deduced, ...] = tuple(Deduced(*row) for row in (
     ("107d the other inf", "inf", "-inf", False),
     ("108 nan in a list", "[nan]", "[nan]", True),
     ("108b nan as it may also be written", "[nan]", "[float('nan')]", True),
-    ("108c inf - inf is no literal", "nan", "inf - inf", False),
+    ("108c inf - inf is not a literal", "nan", "inf - inf", False),
     ("108d nan equals nothing but nan", "0.0", "nan", False),
     ("109 10**10**10", "1", "10**10**10", False),
     ("110 os._exit", "1", "__import__('os')._exit(3)", False),
@@ -172,7 +172,7 @@ DEDUCED: tuple[Deduced, ...] = tuple(Deduced(*row) for row in (
     ("k4 inf with an attribute", "1", "inf.real", False),
     ("k5 float of a number's text", "1.5", "float('1.5')", False),
     ("k6 float with a keyword", "inf", "float(x='inf')", False),
-    ("k7 set of a string is no literal set", "{'a'}", "set(*['a'])", False),
+    ("k7 set of a string is not a literal set", "{'a'}", "set(*['a'])", False),
     ("k8 frozenset of a generator", "frozenset({1})", "frozenset(n for n in [1])", False),
     ("k9 print", "None", "print()", False),
 ))

@@ -34,7 +34,7 @@ INVALID_INPUT = any_of(Verdict.INVALID_INPUT)
 INFRASTRUCTURE = any_of(Verdict.INFRASTRUCTURE)
 
 INVALID = INVALID_INPUT | ERROR
-"""Text that is refused: input that is no literal, a program that does not compile."""
+"""Text that is refused: input that is not a literal, a program that does not compile."""
 CONTAINED = ERROR | FORBIDDEN | CRASH | TIMEOUT | MEMORY | EXITED
 """It did not get what it wanted, and nothing outside changed."""
 OWN_PROCESS = CONTAINED | OK

@@ -14,7 +14,7 @@ from absolute_zero.domains.python import ZERO, read_payload, task_of
 from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION, KINDS
 from absolute_zero.executor import Sandbox
 from absolute_zero.keys import Key
-from absolute_zero.monitors import measure
+from absolute_zero.monitors import step_metrics
 from absolute_zero.policy.scripted import Apprentice, Lines
 from absolute_zero.store import Store
 from absolute_zero.text import render_input, render_program, render_program_and_input
@@ -253,6 +253,6 @@ def test_steps_are_counted_by_themselves_and_seeds_matter(one: Sandbox, tmp_path
 def test_what_is_measured_depends_on_the_step_alone(one: Sandbox) -> None:
     cfg, buffer = settings(), empty_buffer(settings())
     step = seed(0, components(watched(one), cfg), buffer, cfg)
-    before = measure(step)
+    before = step_metrics(step)
     buffer.add([replace(ZERO, id=number) for number in range(1, 1000)])
-    assert measure(step) == before
+    assert step_metrics(step) == before

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from absolute_zero.cli import main
-from absolute_zero.cli.playing import _safe  # pyright: ignore[reportPrivateUsage]
+from absolute_zero.cli.play import _safe  # pyright: ignore[reportPrivateUsage]
 from absolute_zero.config import load
 from absolute_zero.domains.python import DOMAIN
 from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION, KINDS, read_payload, task_of
@@ -159,7 +159,7 @@ def test_a_task_that_was_given_is_answered(
         (["play", *SCRIPTED, "--message", "A line."], "--rollouts and --message go with a task"),
         (["play", *SCRIPTED, "--program", "BROKEN", "--output", "3"], "the program makes no task (syntax: "),
         (["eval", *SCRIPTED, "--data", "none.jsonl"], "cannot read the tasks of 'none.jsonl'"),
-        (["eval", *SCRIPTED, "--data", "FILE", "--data", "there/line.py"], "two files of --data have the same name"),
+        (["eval", *SCRIPTED, "--data", "FILE", "--data", "there/line.py"], "two files of tasks have the same name"),
         (["eval", "./none"], "there is no such folder"),
         (["eval", *SCRIPTED, "--temperature", "0"], "--temperature"),
         (["play", *SCRIPTED, "--kind", "guess"], "do not play guess, but deduction, abduction, induction"),
@@ -167,9 +167,9 @@ def test_a_task_that_was_given_is_answered(
         (["play", *SCRIPTED, "--input", "1"], "as many inputs as outputs"),
         (["play", *SCRIPTED, "--program", "FILE"], "either one input (deduction) or one output"),
         (["play", *SCRIPTED, "--program", "FILE", "--input", "1", "--output", "2"], "either one input"),
-        (["play", *SCRIPTED, "--program", "FILE", "--output", "import os"], "output 'import os' is no literal"),
-        (["play", *SCRIPTED, "--program", "FILE", "--output", "[" * 70 + "]" * 70], "is no literal value"),
-        (["report", "x" * 300], "is no run folder"),
+        (["play", *SCRIPTED, "--program", "FILE", "--output", "import os"], "output 'import os' is not a literal"),
+        (["play", *SCRIPTED, "--program", "FILE", "--output", "[" * 70 + "]" * 70], "is not a literal value"),
+        (["report", "x" * 300], "is not a run folder"),
         (["eval", "x" * 300], "cannot open the model"),
         (["play", *SCRIPTED, "--program", "FILE", "--input", "'a'"], "this makes no task (error TypeError)"),
         (["play", *SCRIPTED, "--program", "none.py", "--input", "1"], "cannot read 'none.py'"),

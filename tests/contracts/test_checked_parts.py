@@ -1,4 +1,4 @@
-"""What a stranger's part gives is looked at: whatever does not fit is one line, and what fits passes as it is."""
+"""What a plug-in's part gives is looked at: whatever does not fit is one line, and what fits passes as it is."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,8 +81,8 @@ def refusal(ask: Callable[[], object]) -> str:
         ask()
     text = str(caught.value)
     assert text.isprintable()
-    assert text.endswith(": mend it")
-    return text.removesuffix(": mend it")
+    assert text.endswith(": fix it")
+    return text.removesuffix(": fix it")
 
 
 # --- task types ---------------------------------------------------------------------------------------------

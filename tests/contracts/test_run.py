@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from absolute_zero.components import held_out_families
 from absolute_zero.config import Checkpoints, Config
 from absolute_zero.domains.python import DOMAIN, read_payload
 from absolute_zero.domains.python.novelty import digest, normal_form
@@ -37,7 +38,8 @@ def go(run: Run, sandbox: Sandbox, until: int = 99) -> list[Step]:
     """Play with a new policy until this step is done and stored."""
     steps: list[Step] = []
     last = until
-    for done in play(run, components(watched(sandbox), run.cfg), lambda: bool(steps) and steps[-1].number >= last - 1):
+    parts = components(watched(sandbox), run.cfg, held_out_families(DOMAIN, run.cfg.buffer.held_out))
+    for done in play(run, parts, lambda: bool(steps) and steps[-1].number >= last - 1):
         steps.append(done)
     return steps
 
@@ -86,12 +88,12 @@ def test_the_models_that_are_no_paths_stay_what_they_are(tmp_path: Path, monkeyp
 
 
 def test_what_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no run folder"):
+    with pytest.raises(UserError, match="not a run folder"):
         Run.resume(tmp_path / "none")
     with Run.begin(CFG, tmp_path) as run:
         pass
     (run.folder / CONFIG).write_text('{"seed": "x"}')
-    with pytest.raises(UserError, match=r"config.json: seed: .*: mend it there"):
+    with pytest.raises(UserError, match=r"config.json: seed: .*: fix it there"):
         Run.resume(run.folder)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"Not a directory|File exists"):
@@ -100,9 +102,9 @@ def test_what_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
 
 def test_a_run_stays_with_its_python(tmp_path: Path) -> None:
     with Run.begin(CFG, tmp_path) as run:
-        assert run.store.run("python") == f"{sys.version_info[0]}.{sys.version_info[1]}"
-        run.store.set_run("python", "3.10")
-    with pytest.raises(UserError, match=r"was played on Python 3\.10, and this is 3\.\d+: go on with the former"):
+        assert run.store.get_fact("python") == f"{sys.version_info[0]}.{sys.version_info[1]}"
+        run.store.set_fact("python", "3.10")
+    with pytest.raises(UserError, match=r"was played on Python 3\.10, and this is 3\.\d+: resume it with the former"):
         Run.resume(run.folder)
 
 
@@ -111,7 +113,7 @@ def test_programs_that_are_held_out_stay_out(sandbox: Sandbox, tmp_path: Path) -
     with Run.begin(CFG, tmp_path) as run:
         first, *_ = go(run, sandbox)
         payload = read_payload(suites(DOMAIN, 1)["ood"][0].payload)
-        assert digest(normal_form(payload.program)) in run.barred
+        assert digest(normal_form(payload.program)) in held_out_families(DOMAIN, run.cfg.buffer.held_out)
     programs = [read_payload(task.payload).program for task in first.tasks]
     assert programs
     held = tmp_path / "held.jsonl"
@@ -174,7 +176,7 @@ def test_a_damaged_checkpoint_is_passed_over(sandbox: Sandbox, tmp_path: Path, w
         assert [done.number for done in play(run, components(watched(sandbox), CFG), say=said.append)] == [5, 6]
         assert go(run, sandbox) == []
     lost = run.folder / CHECKPOINTS / "6"
-    again = "going on after step 4, the last that is saved: steps up to 6 are made again"
+    again = "resuming after step 4, the last that is saved: steps up to 6 are made again"
     assert said == [f"{lost} is missing or damaged", again]
     assert rows(run.folder) == whole
 

@@ -75,7 +75,7 @@ def test_a_signal_ends_the_run_after_a_saved_step(tmp_path: Path, number: signal
     ended, out = interrupted(tmp_path, [number], "checkpoints.every=0")
     assert ended == code
     assert out.startswith("Finishing this step and saving. Press Ctrl-C again to quit now.\n")
-    assert out.splitlines()[-1] == "Stopped. Go on with: azr train --resume runs/001"
+    assert out.splitlines()[-1] == "Stopped. Resume with: azr train --resume runs/001"
     with Store.read(tmp_path / "runs" / "001" / "run.db") as store:
         [(saved, _)] = store.checkpoints()
         assert saved == store.last_step()
@@ -108,8 +108,8 @@ def test_a_stopped_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--resume", "none"], "none is no run folder"),
-        (["--resume", "x" * 300], "is no run folder"),
+        (["--resume", "none"], "none is not a run folder"),
+        (["--resume", "x" * 300], "is not a run folder"),
         (["--resume", "none", "steps=3"], "give nothing beside it"),
         (["--resume", "none", "--recipe", "laptop"], "give nothing beside it"),
         (["--resume", "none", "--runs", "runs"], "give nothing beside it"),

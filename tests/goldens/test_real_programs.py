@@ -280,11 +280,11 @@ def test_the_other_seed_pairs_get_a_truthful_verdict(pairs: list[Pair]) -> None:
 def kind_of(pair: Pair) -> str:
     """Why a pair is not among the ones that must agree; empty for those."""
     if not is_literal_input(pair.given):
-        return "input is no literal"
+        return "input is not a literal"
     if pair.absent:
         return "module is absent"
     if pair.check == "exact" and not is_literal(pair.recorded):
-        return "output is no literal"
+        return "output is not a literal"
     if pair.check in ("exact", "truncated_400", "hash_order"):
         return ""
     return pair.check
@@ -292,9 +292,9 @@ def kind_of(pair: Pair) -> str:
 
 TRUTHFUL: dict[str, tuple[Verdict, set[str], int]] = {
     # kind: verdict, details, number of pairs
-    "input is no literal": (Verdict.INVALID_INPUT, {""}, 73),
+    "input is not a literal": (Verdict.INVALID_INPUT, {""}, 73),
     "module is absent": (Verdict.ERROR, {"ModuleNotFoundError"}, 48),
-    "output is no literal": (Verdict.UNSERIALISABLE, {"dict_items", "ellipsis"}, 25),
+    "output is not a literal": (Verdict.UNSERIALISABLE, {"dict_items", "ellipsis"}, 25),
     "recorded_empty": (Verdict.UNSERIALISABLE, {"generator", "reversed"}, 53),
     "equal_value_other_text": (Verdict.VALUE, {""}, 28),
     "slow_then_truncated_400": (Verdict.TIMEOUT, {""}, 1),

@@ -35,7 +35,7 @@ def play(sandbox: Sandbox, folder: Path, until: int = CFG.steps) -> list[str]:
     """Train in this folder, from the checkpoint there if there is one, and stop after a step; the rows of the run."""
     seen = watched(sandbox)
 
-    def keep(done: Step) -> StepExtras:
+    def before_commit(done: Step) -> StepExtras:
         saved = folder / f"step {done.number}"
         saved.mkdir(exist_ok=True)
         seen.save(saved)
@@ -44,7 +44,7 @@ def play(sandbox: Sandbox, folder: Path, until: int = CFG.steps) -> list[str]:
     with Store.open(folder / "run.db") as store:
         if newest := store.checkpoints():
             seen.load(folder / newest[0][1].folder)
-        for done in train(components(seen, CFG), store, CFG, keep=keep):
+        for done in train(components(seen, CFG), store, CFG, before_commit):
             if done.number == until:
                 break
         return list(store.dump())

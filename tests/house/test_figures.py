@@ -62,7 +62,7 @@ def test_pages_have_the_gains_of_the_study(page: Path) -> None:
     arms = record("learning.json")["arms"]
     for name, cells in table.items():
         kind, _, how = name.partition(", ")
-        kind, how = kind.replace("out of distribution", "ood_mean"), {"T=1": "t1", "pass@8": "pass8"}.get(how, how)
+        kind, how = kind.replace("out of distribution", "ood_mean"), {"pass@1": "t1", "pass@8": "pass8"}.get(how, how)
         recorded = {
             "before, %": [arms["trained"]["results"][0]["before"][kind][how][0]],
             "gain in points, seeds 0, 1, 2": arms["trained"]["gains"][kind][how],
@@ -74,7 +74,7 @@ def test_pages_have_the_gains_of_the_study(page: Path) -> None:
 
 def test_the_run_that_is_shown_is_recorded() -> None:
     text, run = RESULTS.read_text(encoding="utf-8"), record("make-train.json")
-    metrics = {"T=1": "t1", "greedy": "greedy", "pass@8": "pass8"}
+    metrics = {"pass@1": "t1", "greedy": "greedy", "pass@8": "pass8"}
     lines = re.findall(rf"^(\w+) +({'|'.join(metrics)}) +(\d+\.\d.*)$", text, re.MULTILINE)
     assert len(lines) == 15
     for kind, how, numbers in lines:

@@ -52,6 +52,6 @@ def test_recipes_list_no_kinds() -> None:
 
 
 def test_the_core_names_no_domain() -> None:
-    """But for the one it plays unless told, and what pretrains the model for that."""
+    """But for the one it plays by default, and what pretrains the model for that."""
     for path in (PACKAGE / name for name in ("selfplay.py", "training.py", "buffer.py", "monitors.py", "ports.py")):
         assert "domains" not in re.sub(r'""".*?"""', "", path.read_text(encoding="utf-8"), flags=re.DOTALL), path

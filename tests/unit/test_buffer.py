@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from absolute_zero.buffer import Buffer, held_out
+from absolute_zero.buffer import Buffer
+from absolute_zero.components import held_out_families
 from absolute_zero.config import Config
 from absolute_zero.domains.python import DOMAIN, ZERO, task_of
 from absolute_zero.domains.python.novelty import digest, facts, normal_form
@@ -28,7 +29,7 @@ def config(**more: object) -> Config:
 
 
 def identity(n: int, family: str = "", behaviour: str = "") -> Identity:
-    """What the n-th task there is is alike to: nothing else, unless told."""
+    """What the n-th task there is is alike to: nothing else by default."""
     return Identity(
         digest("exact", str(n)), family or digest("family", str(n)), behaviour or digest("behaviour", str(n))
     )
@@ -308,10 +309,10 @@ def test_held_out_programs_are_known_by_what_they_do_not_by_what_they_are_called
     program = "def double(a):\n    return a * 2\n\ndef quadruple(b):\n    return double(double(b)) + '\u2028'.count(b)"
     path.write_text(json.dumps({"code": program}, ensure_ascii=False) + "\n", encoding="utf-8")
     proposal = "def h(x):\n    return x * 2\n\ndef f(x):\n    return h(h(x)) + '\u2028'.count(x)"
-    assert digest(normal_form(proposal)) in held_out(BARE, [str(path)])
-    assert digest(normal_form("def f(x):\n    return x * 3")) not in held_out(BARE, [str(path)])
+    assert digest(normal_form(proposal)) in held_out_families(BARE, [str(path)])
+    assert digest(normal_form("def f(x):\n    return x * 3")) not in held_out_families(BARE, [str(path)])
     path.write_text(json.dumps({"code": "def f(x):\n    return g(x)\ndef g(x):\n    return x"}))
-    assert len(held_out(BARE, [str(path)])) == 1
+    assert len(held_out_families(BARE, [str(path)])) == 1
 
 
 @pytest.mark.parametrize("count", [0, -1, -5])
@@ -336,17 +337,17 @@ def test_held_out_programs_never_get_in_under_whatever_names(tmp_path: Path) -> 
     path.write_text(
         '{"program": "def f(a):\\n    return a + 1"}\n\n{"program": null, "code": "def f(b):\\n    return b * 2"}\n'
     )
-    digests = held_out(BARE, [str(path)])
+    digests = held_out_families(BARE, [str(path)])
     assert digests == {digest(normal_form(f"def f(x):  # x\n    return x {rest}")) for rest in ("+ 1", "* 2")}
     its = facts("def f(n):\n    return n + 1", [("1", "2")])
     assert rejection(empty_buffer(config(), digests), D, Identity(its.exact, its.family)) == (Status.MASKED, "held_out")
 
 
 def test_no_files_hold_nothing_out_but_the_suites_of_the_domain() -> None:
-    assert held_out(BARE, []) == frozenset()
+    assert held_out_families(BARE, []) == frozenset()
     files = [str(path) for path in suite_files()]
     assert files
-    assert held_out(DOMAIN, []) == held_out(BARE, files) != frozenset()
+    assert held_out_families(DOMAIN, []) == held_out_families(BARE, files) != frozenset()
 
 
 @pytest.mark.parametrize(
@@ -369,7 +370,7 @@ def test_a_bad_row_is_one_line_that_says_where(tmp_path: Path, line: str) -> Non
     path = tmp_path / "held.jsonl"
     path.write_text('{"program": "def f(x):\\n    return x"}\n' + line + "\n")
     with pytest.raises(UserError) as caught:
-        held_out(BARE, [str(path)])
+        held_out_families(BARE, [str(path)])
     assert f"{path}:2:" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -378,5 +379,5 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path / "missing", tmp_path, tmp_path / "binary"):
         with pytest.raises(UserError, match=path.name) as caught:
-            held_out(BARE, [str(path)])
+            held_out_families(BARE, [str(path)])
         assert "\n" not in str(caught.value)

@@ -135,7 +135,7 @@ def test_a_package_may_bring_recipes(
     assert tuple(listed) == (*NAMES, "small", "top", "gone", "number")
     assert listed["small"] == "Queries over small tables, on one core."
     assert "No such file" in listed["gone"]
-    assert listed["number"] == "(cannot be read: recipe 'number' does not fit: it is no path of a file)"
+    assert listed["number"] == "(cannot be read: recipe 'number' does not fit: it is not a path of a file)"
     with pytest.raises(UserError, match=r"cannot read recipe gone: No such file or directory; recipes by name are lap"):
         load("gone")
     with pytest.raises(UserError, match=r"no recipe is called .smal.: use one of small, "):

@@ -91,7 +91,7 @@ BROKEN = {
     "SECTION": (Game("solve"), "it is called 'solve', as a setting is: rename it"),
     "SETTING": (Game("steps"), "it is called 'steps', as a setting is: rename it"),
     "BASE": (Game("base"), "it is called 'base', as a setting is: rename it"),
-    "FOREIGN": (Game("x", dict), "its settings are no subclass of absolute_zero.config.Section"),
+    "FOREIGN": (Game("x", dict), "its settings are not a subclass of absolute_zero.config.Section"),
     "BARE": (Game("x", Bare), "its settings have no valid default for 'rows'"),
     "NONE": (Game("x", None, ()), "it has no task types"),
     "BLANK": (Game("x", None, (Kind("a b"),)), "the kind 'a b' has other than letters, digits, _ and -"),
@@ -206,11 +206,11 @@ def test_the_catalogue_lists_what_the_domain_brings() -> None:
     ("overrides_", "text"),
     [
         (["sql.rows=0"], "sql.rows = 0: give a whole number from 1 to 100"),
-        (["sql.rwos=3"], "sql.rwos is no setting; did you mean sql.rows?"),
-        (["sql.xyz=3"], "sql.xyz is no setting; sql has rows, types, share, weights, limit, mode"),
+        (["sql.rwos=3"], "sql.rwos is not a setting; did you mean sql.rows?"),
+        (["sql.xyz=3"], "sql.xyz is not a setting; sql has rows, types, share, weights, limit, mode"),
         (["sql=3"], "sql = 3: sql is a section; give its settings, such as sql.rows"),
-        (["rows=3"], "rows is no setting; did you mean sql.rows?"),
-        (["sql.weights.a=3"], "sql.weights.a is no setting; did you mean sql.weights?"),
+        (["rows=3"], "rows is not a setting; did you mean sql.rows?"),
+        (["sql.weights.a=3"], "sql.weights.a is not a setting; did you mean sql.weights?"),
         (['sql.types=["BLOB"]'], 'sql.types = ["BLOB"]: {BLOB} has no literal: leave it out'),
         (["sql.rows=13"], "rows and fortune do not go together: lower sql.rows"),
         (["sql.rows=0", "sql.share=2", "xyz=1"],
@@ -226,9 +226,10 @@ def test_what_is_for_another_domain_is_refused() -> None:
         f'python.inputs is for another domain than "{dotted("PLAIN")}": leave it out, or set domain'
     )
     assert (
-        refusal(None, PLAY_PLAIN, "plain.x=4") == "plain.x is no setting; the domain plain has no settings of its own"
+        refusal(None, PLAY_PLAIN, "plain.x=4")
+        == "plain.x is not a setting; the domain plain has no settings of its own"
     )
-    assert refusal(None, "sql.rows=4") == "sql.rows is no setting; azr train --dry-run prints all there are"
+    assert refusal(None, "sql.rows=4") == "sql.rows is not a setting; azr train --dry-run prints all there are"
 
 
 def test_what_a_recipe_set_for_the_domain_before_is_left_out(recipe: Callable[..., str]) -> None:
@@ -251,7 +252,7 @@ def test_what_is_said_beside_the_domain_or_later_is_a_mistake(recipe: Callable[.
     top = recipe('base = "mine.toml"\nsteps = 1\n', "top.toml")
     assert refusal(top) == f"mine.toml: {text}"
     # A section that no domain had when it was said.
-    assert refusal(recipe("[sql]\nrows = 5\n"), PLAY_PLAIN).startswith("mine.toml: sql.rows is no setting")
+    assert refusal(recipe("[sql]\nrows = 5\n"), PLAY_PLAIN).startswith("mine.toml: sql.rows is not a setting")
 
 
 # --- its kinds ----------------------------------------------------------------------------------------------
@@ -293,7 +294,7 @@ def test_a_domain_that_is_not_there_is_laid_on_whoever_names_it(recipe: Callable
     )
     assert refusal(None, "domain=gone.away:GONE") == (
         "domain 'gone.away:GONE' cannot be loaded (ModuleNotFoundError: No module named 'gone'):"
-        " install or mend its package"
+        " install or fix its package"
     )
     assert refusal(None, "domain=7", "steps=-1") == (
         'domain = 7: give one of "python", or package.module:name (and 1 more mistake)'
@@ -305,7 +306,7 @@ def test_a_domain_that_is_not_there_is_laid_on_whoever_names_it(recipe: Callable
 def test_what_a_domain_says_of_its_settings_is_passed_on() -> None:
     assert refusal(None, f"domain={dotted('FAILING')}") == "failing: put it right"
     assert refusal(None, f"domain={dotted('CRASHING')}") == (
-        f"domain '{dotted('CRASHING')}': task_types failed (ValueError: no luck, test_config_domain.py:79): mend it"
+        f"domain '{dotted('CRASHING')}': task_types failed (ValueError: no luck, test_config_domain.py:79): fix it"
     )
     assert catalogue(dotted("FAILING"))[("kinds",)].wanted == "an array, each text in quotes, not empty"
 
@@ -349,7 +350,7 @@ def test_a_name_that_a_package_registers_is_one_of_those_known(monkeypatch: pyte
          "reward.terms = a table: no reward term is called 'x': give package.module:name"),
         ("reward.terms={paper=1}",
          "reward.terms = a table: no reward term is called 'paper': give package.module:name"),
-        ("reward.terms.x=1", "reward.terms.x is no setting; did you mean reward.terms?"),
+        ("reward.terms.x=1", "reward.terms.x is not a setting; did you mean reward.terms?"),
     ],
 )  # fmt: skip
 def test_a_name_that_stands_for_nothing_is_one_line(override: str, text: str) -> None:

@@ -42,4 +42,6 @@ def test_several_are_counted() -> None:
     assert refusal(None, "solve={trials=4, tries=2}", "checkpoint_every=1") == (
         "solve.trials is now solve.n_difficulty: rename it (and 2 more mistakes)"
     )
-    assert refusal(None, "checkpoint_every={every=3}").startswith("checkpoint_every.every is no setting; did you mean")
+    assert refusal(None, "checkpoint_every={every=3}").startswith(
+        "checkpoint_every.every is not a setting; did you mean"
+    )

@@ -1,4 +1,4 @@
-"""What the system refuses is one line that says what to do; what is our own fault is none."""
+"""What the system or SQLite refuses is one line that says what to do; what is our own fault is none."""
 
 import errno
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from absolute_zero.disk import explain_failures
+from absolute_zero.store import errors
 from absolute_zero.types import UserError
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -26,6 +27,18 @@ def failure(code: int) -> sqlite3.Error:
         (FULL, "", f"{PATH}: {FULL.strerror}: make room, or go elsewhere"),
         (FULL, "not kept", f"{PATH}: not kept: {FULL.strerror}: make room, or go elsewhere"),
         (OSError("odd"), "", f"{PATH}: odd: make room, or go elsewhere"),
+    ],
+)
+def test_a_refusal_is_one_line(error: Exception, failed: str, line: str) -> None:
+    with pytest.raises(UserError) as refusal, explain_failures(PATH, "go elsewhere", failed=failed):
+        raise error
+    assert str(refusal.value) == line
+
+
+@pytest.mark.parametrize(
+    ("error", "failed", "line"),
+    [
+        (FULL, "not kept", f"{PATH}: not kept: {FULL.strerror}: make room, or choose another folder"),
         (
             failure(sqlite3.SQLITE_FULL),
             "not kept",
@@ -38,14 +51,14 @@ def failure(code: int) -> sqlite3.Error:
         ),
     ],
 )
-def test_a_refusal_is_one_line(error: Exception, failed: str, line: str) -> None:
-    with pytest.raises(UserError) as refusal, explain_failures(PATH, "go elsewhere", failed=failed):
+def test_a_refusal_of_the_database_is_one_line(error: Exception, failed: str, line: str) -> None:
+    with pytest.raises(UserError) as refusal, errors.explain_failures(PATH, failed=failed):
         raise error
     assert str(refusal.value) == line
 
 
 @pytest.mark.parametrize("error", [failure(sqlite3.SQLITE_MISUSE), sqlite3.ProgrammingError("closed"), ValueError()])
 def test_a_fault_of_ours_passes(error: Exception) -> None:
-    with pytest.raises(type(error)) as raised, explain_failures(PATH):
+    with pytest.raises(type(error)) as raised, errors.explain_failures(PATH), explain_failures(PATH):
         raise error
     assert raised.value is error

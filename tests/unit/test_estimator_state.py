@@ -95,7 +95,7 @@ def test_what_is_no_plain_data_is_one_line(tmp_path: Path, kept: object) -> None
     def bad(state: State, rewards: Sequence[Reward]) -> tuple[State, list[float]]:
         return {"kept": kept}, [0.0] * len(rewards)
 
-    with pytest.raises(UserError, match="no plain data") as caught:
+    with pytest.raises(UserError, match="not plain data") as caught:
         steps_of(tmp_path / "run.db", 1, bad)
     assert len(str(caught.value).splitlines()) == 1
     assert NAME in str(caught.value)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from absolute_zero.domains.python import DOMAIN
 from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION, read_payload, task_of
 from absolute_zero.domains.python.rows import group_of, suite_row
-from absolute_zero.evals.statistics import EvalResult, Interval, difference, interval, pass_at, table
+from absolute_zero.evals.statistics import Estimate, EvalResult, difference, interval, pass_at, significant, table
 from absolute_zero.evals.suites import evaluate, read_tasks, suites
 from absolute_zero.executor import Sandbox
 from absolute_zero.keys import Key
@@ -53,10 +53,10 @@ def test_a_table_by_hand() -> None:
     found = table(results)
     assert list(found) == ["deduction", "abduction", "mean"]
     assert {name: found["deduction"][name].value for name in found["deduction"]} == {
-        "t1": 0.25, "greedy": 0.5, "pass8": 0.5,
+        "pass_at_1": 0.25, "greedy": 0.5, "pass_at_8": 0.5,
     }  # fmt: skip
-    assert [found["abduction"][name].value for name in ("t1", "greedy", "pass8")] == [0.75, 1, 1]
-    assert [found["mean"][name].value for name in ("t1", "greedy", "pass8")] == [0.5, 0.75, 0.75]
+    assert [found["abduction"][name].value for name in ("pass_at_1", "greedy", "pass_at_8")] == [0.75, 1, 1]
+    assert [found["mean"][name].value for name in ("pass_at_1", "greedy", "pass_at_8")] == [0.5, 0.75, 0.75]
 
 
 def alone(values: list[float]) -> list[tuple[str, float]]:
@@ -95,9 +95,36 @@ def test_tasks_of_one_family_are_one_observation() -> None:
 
 
 def test_a_stratum_that_shares_its_families_is_never_empty() -> None:
-    found = interval([[("a", 1.0), ("b", 0.0)], [("b", 1.0), ("c", 1.0)], [("c", 0.0)]])
+    """Drawing only d and e would leave the first stratum empty."""
+    found = interval(
+        [[("b", 1.0), ("c", 0.0)], [("b", 1.0), ("c", 1.0), ("d", 1.0), ("e", 1.0)], [("d", 0.0), ("e", 0.0)]]
+    )
     assert found.value == pytest.approx((0.5 + 1 + 0) / 3)
-    assert found.low <= found.value <= found.high
+    assert found.low < found.value < found.high
+
+
+@pytest.mark.parametrize(
+    "strata",
+    [
+        [alone([1.0])],
+        [[("a", 1.0), ("a", 0.0)]],  # one group, however many tasks
+        [alone([0.0, 1.0]), alone([1.0])],
+        [[("a", 1.0), ("b", 0.0)], [("a", 1.0), ("c", 0.0)]],  # none of the three can take the place of another
+    ],
+)
+def test_a_group_that_is_alone_has_no_interval(strata: list[list[tuple[str, float]]]) -> None:
+    """Resampled, it gives itself: an interval without width, which would be called significant."""
+    found = interval(strata)
+    assert not math.isnan(found.value)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    assert not significant(found)
+
+
+def test_a_difference_is_significant_if_its_interval_leaves_0_out() -> None:
+    assert [significant(Estimate(low + 0.1, low, low + 0.2)) for low in (-0.3, -0.2, -0.1, 0.0, 0.1)] == [
+        True, False, False, False, True,
+    ]  # fmt: skip
 
 
 def test_programs_that_differ_in_constants_are_one_family() -> None:
@@ -125,13 +152,13 @@ def test_differences_are_paired_by_task() -> None:
     before = [EvalResult(DEDUCTION, right, 8, False) for right in (0, 7) * 50]
     after = [EvalResult(DEDUCTION, right + 1, 8, False) for right in (0, 7) * 50]
     found = difference(before, after)["deduction"]
-    assert found["t1"] == Interval(1 / 8, 1 / 8, 1 / 8)
-    assert found["greedy"] == Interval(0, 0, 0)
+    assert found["pass_at_1"] == Estimate(1 / 8, 1 / 8, 1 / 8)
+    assert found["greedy"] == Estimate(0, 0, 0)
     with pytest.raises(ValueError, match="same tasks"):
         difference(before, after[1:])
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=30))
 def test_an_interval_holds_its_value_and_stays_in_the_range(values: list[float]) -> None:
     found = interval([alone(values)])
     assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9

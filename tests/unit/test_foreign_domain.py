@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import letters
-from absolute_zero.monitors import measure
+from absolute_zero.monitors import step_metrics
 from absolute_zero.selfplay import LOST, step
 from absolute_zero.store import Store
 from absolute_zero.training import seed, train
@@ -95,7 +95,7 @@ def test_it_is_stored_measured_and_resumed(tmp_path: Path) -> None:
     counts = Counts(task.kind for task in tasks)
     assert min(counts["count"], counts["word"]) >= 8
     assert {len(task.payload) for task in tasks} <= set(range(1, 7))
-    numbers = measure(whole[-1])
+    numbers = step_metrics(whole[-1])
     assert numbers["proposals/accepted/count"] == numbers["proposals/total/word"] == 4
     assert {name.split("/")[2] for name in numbers if name.startswith("difficulty/success_rate/")} == {"count", "word"}
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from absolute_zero.monitors import complaint, measure
+from absolute_zero.monitors import base_rates, overview, step_metrics
 from absolute_zero.store import Store
+from absolute_zero.training import complaint
 from absolute_zero.types import (
     Completion,
     Grade,
@@ -53,7 +54,7 @@ def test_a_step_by_hand() -> None:
         ),
         stats={"loss": -0.5, "skill/solve/select-1": 0.25},
     )  # fmt: skip
-    assert measure(step) == {
+    assert step_metrics(step) == {
         "proposals/total/select-1": 6, "proposals/parsed/select-1": 5, "proposals/valid/select-1": 5,
         "proposals/accepted/select-1": 4, "proposals/rejected/select-1/duplicate": 1,
         "proposals/rejected/select-1/truncated": 1,
@@ -70,9 +71,32 @@ def test_a_step_by_hand() -> None:
         "loss": -0.5, "skill/solve/select-1": 0.25,
     }  # fmt: skip
 
+    line = overview(step_metrics(step), [KIND])
+    assert line.accepted == {KIND: 4}
+    assert (line.valid, line.learnable, line.tokens) == (5 / 6, 2 / 3, 2 + 4 + 6 + 0 + 9)
+    assert line.success_rate == {KIND: pytest.approx(1.75 / 3)}
+    assert line.reward == {Role.PROPOSE: 0.75, Role.SOLVE: pytest.approx(-0.5 / 3)}
+    # 1/4, 4/4 and 1/2; the machine failed on the fourth.
+    assert base_rates(tasks) == {f"difficulty/success_rate_base/{KIND}": pytest.approx(1.75 / 3)}
+
 
 def test_a_step_without_anything_measures_nothing() -> None:
-    assert measure(Step(1, (), (), ())) == {}
+    assert step_metrics(Step(1, (), (), ())) == {}
+    assert overview({}, [KIND]) == ({KIND: 0}, None, None, {}, {}, 0)
+    assert base_rates([]) == {}
+
+
+def test_an_overview_is_over_all_kinds() -> None:
+    metrics = {
+        "proposals/total/a": 4.0, "proposals/valid/a": 1.0, "proposals/total/b": 4.0, "proposals/valid/b": 4.0,
+        "difficulty/learnable/a": 0.0, "difficulty/histogram/a/2of2": 1.0,
+        "difficulty/learnable/b": 2.0, "difficulty/histogram/b/1of2": 2.0,
+        "rollouts/total/solve/a": 4.0, "rollouts/masked/solve/a": 1.0, "reward/mean/solve/a": 1.0,
+        "rollouts/total/solve/b": 1.0, "rollouts/masked/solve/b": 0.0, "reward/mean/solve/b": -1.0,
+    }  # fmt: skip
+    line = overview(metrics, ["a", "b"])
+    assert (line.valid, line.learnable) == (5 / 8, 2 / 3)
+    assert line.reward == {Role.SOLVE: (3 * 1.0 - 1.0) / 4}  # three of a and one of b were rewarded
 
 
 @pytest.mark.parametrize(

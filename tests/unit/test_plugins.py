@@ -133,7 +133,7 @@ def test_a_part_that_cannot_be_imported_is_one_line(install: Install, source: st
     install("broken", "[absolute_zero.policies]\nbroken = broken:part\n", source)
     text = refusal("policies", "broken")
     assert text.startswith(f"policy 'broken' cannot be loaded ({why}")
-    assert text.endswith("): install or mend its package")
+    assert text.endswith("): install or fix its package")
     assert refusal("policies", "broken:part").startswith("policy 'broken:part' cannot be loaded (")
 
 
@@ -151,7 +151,7 @@ def test_what_a_package_says_of_itself_is_passed_on(install: Install) -> None:
          f"no policy is called '{'y' * 76}...: give one of \"scripted\", or package.module:name"),
         ("estimators", "gone.away:x",
          "estimator 'gone.away:x' cannot be loaded (ModuleNotFoundError: No module named 'gone'):"
-         " install or mend its package"),
+         " install or fix its package"),
     ],
 )  # fmt: skip
 def test_a_part_that_is_not_there_is_one_line(group: str, name: str, text: str) -> None:
@@ -193,9 +193,9 @@ WHOLE, POOR, NAMED, STRANGE, NUMBER, BARE = Domain(), Poor(), Named(), Strange()
         ("estimators", "NUMBER", "it cannot be called"),
         ("rewards", "NUMBER", "it is neither a function nor a table of scales"),
         ("rewards", "__dict__", ""),
-        ("templates", "NUMBER", "it is no path"),
+        ("templates", "NUMBER", "it is not a path"),
         ("templates", "__name__", ""),
-        ("recipes", "NUMBER", "it is no path of a file"),
+        ("recipes", "NUMBER", "it is not a path of a file"),
     ],
 )
 def test_a_part_that_does_not_fit_is_one_line(install: Install, group: str, attribute: str, text: str) -> None:

@@ -184,7 +184,7 @@ def test_a_folder_that_is_refused_stays_as_it_is(tmp_path: Path, tokenizer: Path
     held.rename(tmp_path / "elsewhere.jsonl")
     moved = replace(settings, held_out=(tmp_path / "elsewhere.jsonl",))
     pretrain(there, moved, resume=True, say=quiet)  # the same programs, and the budget is spent already
-    with pytest.raises(UserError, match="holds no run to go on with: leave --resume out"):
+    with pytest.raises(UserError, match="holds no run to resume: leave --resume out"):
         pretrain(tmp_path / "new", moved, resume=True, say=quiet)
     assert not (tmp_path / "new").exists()
     with pytest.raises(UserError, match=r"Not a directory|File exists"):

@@ -160,14 +160,14 @@ def test_a_person_gives_what_there_is() -> None:
         ({"program": NEXT, "inputs": ["1", "2"]}, "beside a program give either one input"),
         ({"program": NEXT, "inputs": ["1"], "outputs": ["2"]}, "beside a program give either one input"),
         ({"program": NEXT, "inputs": ["1"], "message": "Next."}, "beside a program give either one input"),
-        ({"program": NEXT, "inputs": "1"}, "inputs is no list of texts"),
-        ({"program": NEXT, "outputs": ["2 +"]}, "no literal value"),
+        ({"program": NEXT, "inputs": "1"}, "inputs is not a list of texts"),
+        ({"program": NEXT, "outputs": ["2 +"]}, "not a literal value"),
         ({"program": NEXT, "inputs": ["y"]}, "makes no task (invalid_input"),
         ({"program": "import os\ndef f(x):\n    return x", "inputs": ["1"]}, "makes no task (import"),
         ({"program": "def f(x", "outputs": ["1"]}, "makes no task (syntax"),
         ({"inputs": ["1"], "outputs": ["2"]}, "two or more"),
         ({"inputs": ["1", "2"], "outputs": ["2"]}, "as many inputs as outputs"),
-        ({"inputs": ["1", "2"], "outputs": ["2", "lambda: 1"]}, "no literal value"),
+        ({"inputs": ["1", "2"], "outputs": ["2", "lambda: 1"]}, "not a literal value"),
     ],
 )
 def test_a_row_that_is_no_task_says_why(row: dict[str, object], says: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from absolute_zero.monitors import measure
+from absolute_zero.monitors import step_metrics
 from absolute_zero.report import write_report
 from absolute_zero.report.figures import (
     STAGES,
@@ -104,7 +104,7 @@ def folder(tmp_path: Path) -> Path:
     (path / "config.json").write_text(json.dumps({"seed": 3, "steps": 2, "model": {"path": "by hand"}}))
     with Store.open(path / "run.db") as store:
         for step in tiny():
-            store.commit(step, measure(step))
+            store.commit(step, step_metrics(step))
     return path
 
 
@@ -137,7 +137,7 @@ def test_a_solution_that_is_partly_correct_is_no_success(tmp_path: Path) -> None
     proposal = rewarded(Role.PROPOSE, D, 0, 0, 1, OPEN, wrote(3), Grade(Status.PASSED, 0.75))
     with Store.open(tmp_path / "run.db") as store:
         step = Step(1, (validation(task),), (task,), (proposal, *partly))
-        store.commit(step, measure(step))
+        store.commit(step, step_metrics(step))
         figures = gather(store)
     assert [part.x for part in figures.passed[Role.SOLVE, D]] == [1]
     assert [part.x for part in figures.passed[Role.PROPOSE, D]] == [1]
@@ -285,7 +285,7 @@ def test_settings_of_an_older_run_are_shown_by_their_names_of_today(folder: Path
 
 
 def test_what_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no run folder"):
+    with pytest.raises(UserError, match="not a run folder"):
         write_report(tmp_path / "none")
     with pytest.raises(UserError, match="no such run database"):
         write_report(tmp_path)
@@ -333,4 +333,4 @@ def test_a_scripted_run_and_the_command(tmp_path: Path, capsys: pytest.CaptureFi
     assert cli.main(["report", str(tmp_path / "none")]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert "is no run folder" in err
+    assert "is not a run folder" in err

@@ -1,4 +1,4 @@
-"""What a hostile model, or a stranger's domain, can do to the report: nothing."""
+"""What a hostile model, or a plug-in's domain, can do to the report: nothing."""
 
 import json
 import re

@@ -31,7 +31,7 @@ def rollouts(role: Role) -> list[Rollout]:
 
 
 def rewards(role: Role, *terms: tuple[RewardTerm, float], **parts: Any) -> list[float | None]:
-    world = Components(policy=None, executor=None, task_types={}, reward_terms=terms, **parts)  # pyright: ignore[reportArgumentType]
+    world = Components(policy=None, executor=None, task_types={}, held_out=frozenset(), reward_terms=terms, **parts)  # pyright: ignore[reportArgumentType]
     return [r.reward for r in selfplay.compute_rewards(rollouts(role), [TASK], 9, world, settings(domain=DOMAIN))]
 
 

@@ -168,7 +168,7 @@ def rollout(role: Role, item: int, attempt: int, status: Status, score: float = 
 
 def paid_for(rollouts: list[Rollout], cfg: Config, key: Key) -> list[Rollout]:
     """Rollouts with reward, weight and advantage, as a step gives them to its policy."""
-    parts = Components(policy=None, executor=None, task_types={})  # pyright: ignore[reportArgumentType]
+    parts = Components(policy=None, executor=None, task_types={}, held_out=frozenset())  # pyright: ignore[reportArgumentType]
     rewarded = selfplay.compute_rewards(rollouts, [ZERO], 1, parts, cfg)
     return selfplay.compute_advantages(rewarded, {}, parts, cfg, key)[0]
 

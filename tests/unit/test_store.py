@@ -42,7 +42,7 @@ def test_rows_of_a_step(store: Store) -> None:
         rejected(reason, detail)
         for reason, detail in [("import", "os"), ("constant", ""), ("import", "re"), ("import", "abc")]
     )
-    store.set_run("seed", "7")
+    store.set_fact("seed", "7")
     store.commit(
         Step(1, validations, (task(1, 1),), rollouts, {"trr++": [0.1, {"\ud800": None}]}, {"not": 1.0}),
         {"reward": 0.1, "nothing": math.nan, "much": -math.inf, "small": -0.0},
@@ -161,15 +161,15 @@ def test_prompts_of_both_formats(store: Store) -> None:
 
 def test_an_empty_run(store: Store) -> None:
     assert store.last_step() is None
-    assert store.run("seed") is None
+    assert store.get_fact("seed") is None
     assert list(store.tasks()) == list(store.dump(clocks=True)) == store.checkpoints() == []
     assert store.state() == {}
 
 
 def test_facts_of_the_run(store: Store) -> None:
-    store.set_run("config", "{}")
-    store.set_run("config", '{"seed": "\ud800\0"}')
-    assert store.run("config") == '{"seed": "\ud800\0"}'
+    store.set_fact("config", "{}")
+    store.set_fact("config", '{"seed": "\ud800\0"}')
+    assert store.get_fact("config") == '{"seed": "\ud800\0"}'
 
 
 def keeping(path: Path, rollouts: Keep, step: Step) -> list[str]:
@@ -239,7 +239,7 @@ def test_rewind(store: Store) -> None:
             flags=[Flag("stuck")],
         )
     for key in ("seed", "evals 2", "evals 0", "evals -9"):
-        store.set_run(key, "7")
+        store.set_fact(key, "7")
     before = list(store.dump(clocks=True))
     store.rewind(4)
     assert list(store.dump(clocks=True)) == before
@@ -249,7 +249,7 @@ def test_rewind(store: Store) -> None:
     assert [it.id for it in store.tasks()] == [1, 2]
     tables = [line.split(" ")[0] for line in store.dump(clocks=True)]
     per_step = "steps outcomes prompts rollouts rejections metrics flags checkpoints".split()
-    assert store.run("evals 2") is None  # a fact about a step goes with it
+    assert store.get_fact("evals 2") is None  # a fact about a step goes with it
     assert {name: tables.count(name) for name in KEYS} == {
         "run": 3, "tasks": 2, **dict.fromkeys(per_step, 2), "clocks": 4,
     }  # fmt: skip

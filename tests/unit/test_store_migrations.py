@@ -104,9 +104,9 @@ def test_what_its_rows_say_now(path: Path) -> None:
         everything = [it for step in (-7, -6, 1, 2, 3, 4) for it in store.rollouts(step)]
         assert len(everything) == 198
         assert all(it.rollout.prompt.opens_thought and it.has_texts for it in everything)
-        results = json.loads(store.run("evals held_out 0") or "")
+        results = json.loads(store.get_fact("evals held_out 0") or "")
         assert results[3] == {"kind": "abduction", "correct": 8, "n": 8, "greedy": True, "group": "724c86aebb766fb5"}
-        assert store.run("marks held_out 0") is None
+        assert store.get_fact("marks held_out 0") is None
         assert {name for _, name, _ in store.clocks()} == {
             "time/step", "time/sample", "time/execute", "time/update", "tokens/sampled", "tokens/trained",
         }  # fmt: skip
@@ -215,7 +215,7 @@ def test_it_is_what_the_code_of_today_writes(path: Path, tmp_path: Path) -> None
     new = tmp_path / "new.db"
     with Store.read(path) as old, Store.open(new) as store:
         for key in ("commit", "python", "sandbox", "evals held_out 0", "evals ood 0"):
-            store.set_run(key, old.run(key) or "")
+            store.set_fact(key, old.get_fact(key) or "")
         metrics, clocks, checkpoints = old.metrics(), old.clocks(), dict(old.checkpoints())
         for number in sorted({step for step, _, _ in metrics}):
             rejected = [it for step, it in old.rejections() if step == number]
@@ -254,10 +254,10 @@ def rejections(rejection: Rejection) -> list[Validation]:
 def test_it_goes_on(path: Path) -> None:
     """It is migrated once, says so, and takes the next step; a rewind forgets what was measured after it."""
     with Store.open(path) as store:
-        assert store.note.endswith("it has schema 2 now, and had 1: older versions of azr read it no more")
+        assert store.note.endswith("it has schema 2 now, and had 1: older versions of azr cannot read it")
         assert store.journal == "wal"
         before = list(store.dump(clocks=True))
-        store.set_run("evals held_out 6", "[]")
+        store.set_fact("evals held_out 6", "[]")
         store.commit(bare(5, 28), {}, {}, Checkpoint("c0ffee", "checkpoints/5"))
         store.rewind(4)
     with Store.open(path) as again:
@@ -282,7 +282,7 @@ def test_a_reader_beside_a_writer_of_the_older_version(path: Path) -> None:
         writer.commit()
         assert Path(f"{path}-wal").stat().st_size
         with Store.read(path) as reader:
-            assert reader.run("evals ood 6") == "[]"
+            assert reader.get_fact("evals ood 6") == "[]"
 
 
 def test_differences(path: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def store(path: Path) -> Iterator[Store]:
         (bare(3, 3, 5), "task 5 of step 3 comes where task 4"),
         (Step(3, (), (task(3, 2),), ()), "task 3 of step 2"),
         (Step(3, (), (task(3, 3),), (replace(rollout(), reward=math.nan),)), "reward of rollout 0 is NaN"),
-        (Step(3, (), (task(3, 3),), (), {"mine": object()}), "step 3: the state of the estimators is no plain data"),
+        (Step(3, (), (task(3, 3),), (), {"mine": object()}), "step 3: the state of the estimators is not plain data"),
     ],
 )
 def test_a_step_that_cannot_be(store: Store, step: Step, fault: str) -> None:
@@ -61,9 +61,9 @@ def test_a_missing_folder(tmp_path: Path) -> None:
 
 def test_what_is_no_database(path: Path) -> None:
     path.write_text("once upon a time " * 100)
-    with pytest.raises(UserError, match="it is no database, or damaged"):
+    with pytest.raises(UserError, match="it is not a database, or damaged"):
         Store.open(path)
-    with pytest.raises(UserError, match="it is no database, or damaged"):
+    with pytest.raises(UserError, match="it is not a database, or damaged"):
         Store.read(path)
     assert path.read_text() == "once upon a time " * 100
 
@@ -131,7 +131,7 @@ def test_another_writer_has_written(store: Store, path: Path) -> None:
     """Two runs in one folder: the second to commit is told, and nothing of it is kept."""
     with Store.open(path) as other:
         other.commit(bare(1, 1), {})
-        for write in (lambda: store.commit(bare(1, 1), {}), lambda: store.rewind(0), lambda: store.set_run("a", "b")):
+        for write in (lambda: store.commit(bare(1, 1), {}), lambda: store.rewind(0), lambda: store.set_fact("a", "b")):
             with pytest.raises(UserError, match="another process has written to it since"):
                 write()
         other.commit(bare(2, 2), {})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from absolute_zero.buffer import held_out
+from absolute_zero.components import held_out_families
 from absolute_zero.domains.python import DOMAIN, read_payload
 from absolute_zero.domains.python.novelty import digest, normal_form
 from absolute_zero.domains.python.payload import INDUCTION, KINDS
@@ -46,7 +46,7 @@ def test_a_suite_is_what_its_recipe_makes(name: str, source: object) -> None:
 
 
 def test_no_program_of_a_suite_enters_a_buffer() -> None:
-    never = held_out(DOMAIN, ())
+    never = held_out_families(DOMAIN, ())
     for name in PER_KIND:
         programs = [read_payload(task.payload).program for task in read_tasks(path(name), DOMAIN)]
         assert all(digest(normal_form(program)) in never for program in programs)

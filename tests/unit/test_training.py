@@ -1,5 +1,6 @@
 """A run: seeding from the seeds alone, what stops it, what is flagged, and what ablations leave out."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,13 +8,15 @@ from random import Random
 
 import pytest
 
-from absolute_zero.domains.python import ZERO, read_payload
+from absolute_zero.components import open_components
+from absolute_zero.domains.python import DOMAIN, ZERO, read_payload
 from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION
+from absolute_zero.evals.suites import suites
 from absolute_zero.executor import Sandbox
 from absolute_zero.policy.scripted import Apprentice, Lines
 from absolute_zero.store import Store
 from absolute_zero.training import train
-from absolute_zero.types import Step, UserError
+from absolute_zero.types import Grade, Step, UserError
 from worlds import Watched, components, says, settings, watched
 
 
@@ -69,6 +72,24 @@ def test_a_short_seeding_goes_on_and_is_flagged(seen: Watched, tmp_path: Path) -
         [(step, flag)] = store.flags()
     assert (step, flag.name) == (1, "short_seeding")
     assert "of 16" in flag.detail
+
+
+def test_what_is_held_out_stays_out_without_being_named_again(tmp_path: Path) -> None:
+    """From Python: nobody has to tell `train` what the settings and the suites hold out."""
+    cfg = settings(model={"path": "scripted"}, steps=0, sandbox={"workers": 1, "minimum_level": "weak"})
+    with open_components(cfg) as parts, Store.open(tmp_path / "first.db") as store:
+        assert {task.family for suite in suites(DOMAIN, 9).values() for task in suite} <= parts.held_out
+        first, *_ = train(parts, store, cfg)
+    programs = {read_payload(task.payload).program for task in first.tasks}
+    assert programs
+    (tmp_path / "held.jsonl").write_text("".join(json.dumps({"program": program}) + "\n" for program in programs))
+    buffer = cfg.buffer.model_copy(update={"held_out": (str(tmp_path / "held.jsonl"),)})
+    barred = cfg.model_copy(update={"buffer": buffer})
+    with open_components(barred) as parts, Store.open(tmp_path / "second.db") as store:
+        steps = list(train(parts, store, barred))
+    results = [validation.result for step in steps for validation in step.validations]
+    assert "held_out" in {result.reason for result in results if isinstance(result, Grade)}
+    assert not programs & {read_payload(task.payload).program for step in steps for task in step.tasks}
 
 
 def test_ablations_play_only_what_they_name(seen: Watched, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ class SQLJob:
 
 @final
 class SQLExecutor:
-    """So many workers, each with one SQLite."""
+    """This many workers, each with one SQLite."""
 
     level = "process"
     """How well it isolates: a process without files, and SQLite's own authorizer in it."""
@@ -179,7 +179,7 @@ def _write(descriptor: int, data: bytes, deadline: float) -> None:
 
 
 def _read(descriptor: int, count: int, deadline: float) -> bytes:
-    """Return so many bytes. Raises OSError."""
+    """Return this many bytes. Raises OSError."""
     data = b""
     while len(data) < count:
         _wait(descriptor, select.POLLIN, deadline)

@@ -63,7 +63,7 @@ def read_tables(text: str, max_rows: int) -> tuple[Table, ...] | Refusal:
         if isinstance(row, Refusal):
             return row
         if not parts:
-            return Refusal("tables", "the first line is no header such as people(name, age)")
+            return Refusal("tables", "the first line is not a header such as people(name, age)")
         name, columns, rows = parts[-1]
         if len(row) != len(columns):
             return Refusal("tables", f"{name} has {len(columns)} columns, and a row of {len(row)} values")
@@ -82,7 +82,7 @@ def _unfit(tables: Sequence[Table]) -> Refusal | None:
             return Refusal("tables", f"{table.name} has {len(table.columns)} columns: give at most {MAX_COLUMNS}")
         names = [table.name, *table.columns]
         if bad := [name for name in names if not _NAME.fullmatch(name) or name.lower().startswith("sqlite_")]:
-            return Refusal("tables", f"{bad[0]!r} is no name for a table or column")
+            return Refusal("tables", f"{bad[0]!r} is not a name for a table or column")
         if _repeats(table.columns):
             return Refusal("tables", f"two columns of {table.name} have one name")
         if any(isinstance(cell, str) and len(cell) > MAX_TEXT for row in table.rows for cell in row):

@@ -1,7 +1,7 @@
-"""Parts from outside, with a look at every call: what a stranger's code raises or gives wrongly is one line.
+"""Parts from outside, with a look at every call: what a plug-in raises, or returns that does not fit, is one line.
 
 Promises: a part that fits behaves as it did; an exception that is not ours becomes a UserError that names the part, the
-call and the line of the stranger's file, with the exception as its cause; what is given wrongly is a UserError that
+call and the line of the plug-in's file, with the exception as its cause; what does not fit is a UserError that
 names the part, the call and what was due (`looks` says what that is). Floor 0, standard library.
 """
 
@@ -30,7 +30,7 @@ _EXAMPLES: Final[Look] = partial(looks.items, look=looks.example)
 
 
 def call(label: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """Return what a stranger's function gives. Raises UserError, which begins with the label, for what it raises."""
+    """Return what a plug-in's function gives. Raises UserError, which begins with the label, for what it raises."""
     try:
         return function(*arguments, **named)
     except AbsoluteZeroError:
@@ -39,19 +39,19 @@ def call(label: str, function: Callable[..., Any], *arguments: Any, **named: Any
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent != _HERE]
         where = f", {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise UserError(f"{label} failed ({why}{where}): mend it") from error
+        raise UserError(f"{label} failed ({why}{where}): fix it") from error
 
 
 def _looked(label: str, result: Any, look: Look, *arguments: Any, **named: Any) -> Any:
     """Return the result of a call if nothing is wrong with it, else raise UserError."""
     if wrong := call(label, look, result, *arguments, **named):
-        raise UserError(f"{label} gave {wrong}: mend it")
+        raise UserError(f"{label} gave {wrong}: fix it")
     return result
 
 
 @final
 class Checked:
-    """A stranger's part, whose calls are looked at: `looks` has, by name of the call, what looks at its result."""
+    """A plug-in's part, whose calls are looked at: `looks` has, by name of the call, what looks at its result."""
 
     def __init__(self, part: Any, label: str, looks: Mapping[str, Look]) -> None:
         self._part, self._label, self._looks = part, label, looks
@@ -81,12 +81,12 @@ class Checked:
 
 
 def policy(part: Any, label: str) -> Any:
-    """Return a stranger's policy, checked."""
+    """Return a plug-in's policy, checked."""
     return Checked(part, label, {"sample": looks.completions, "update": looks.metrics})
 
 
 def estimator(part: Callable[..., Any], label: str) -> Any:
-    """Return a stranger's estimator, checked: what it gives is a mapping and numbers, or the error says so."""
+    """Return a plug-in's estimator, checked: what it gives is a mapping and numbers, or the error says so."""
 
     def checked(state: Mapping[str, Any], rewards: Sequence[Any]) -> tuple[Mapping[str, Any], list[float]]:
         def ask() -> tuple[Mapping[str, Any], list[float]]:
@@ -100,7 +100,7 @@ def estimator(part: Callable[..., Any], label: str) -> Any:
 
 
 def reward_term(part: Callable[..., Any], label: str) -> Any:
-    """Return a stranger's reward term, checked: what it gives is a number, or the error says so."""
+    """Return a plug-in's reward term, checked: what it gives is a number, or the error says so."""
 
     def term(*arguments: Any) -> float:
         return call(label, lambda: float(part(*arguments)))
@@ -143,7 +143,7 @@ def _alone(look: Look) -> Look:
 
 @final
 class CheckedDomain:
-    """A stranger's domain, with what stands for the parts that it leaves out."""
+    """A plug-in's domain, with what stands for the parts that it leaves out."""
 
     def __init__(self, domain: Any, label: str) -> None:
         self._domain, self._label = domain, label

@@ -1,7 +1,7 @@
-"""What is wrong with a value that a stranger's code gave: a phrase such as "None where Prompt was due", or nothing.
+"""What is wrong with a value that a plug-in gave: a phrase such as "None where Prompt was due", or nothing.
 
 Promises: looks at each value once and changes none; a value of the right form costs a few comparisons. Raises what a
-stranger's own class raises when it is looked at. Floor 0, standard library.
+plug-in's own class raises when it is looked at. Floor 0, standard library.
 """
 
 import math
@@ -86,7 +86,7 @@ def hashable(part: object) -> bool:
     """Return whether a value can be hashed."""
     try:
         hash(part)
-    except Exception:  # a stranger's class may raise anything
+    except Exception:  # a plug-in's class may raise anything
         return False
     return True
 
@@ -145,7 +145,7 @@ def _two(item: object) -> Sequence[object] | None:
 
 
 def sequence(result: object, count: int | None = None) -> str:
-    """Look at what has to be a sequence, of so many items."""
+    """Look at what has to be a sequence of this many items."""
     if not isinstance(result, Sequence) or isinstance(result, str | bytes):
         return f"{name_of(result)} where a sequence was due"
     got = len(cast("Sequence[object]", result))

@@ -1,8 +1,9 @@
 """The command line `azr`: where a person looks in.
 
-Promises: `azr --help` and `azr --version` start no sandbox and import nothing heavy. What the user can mend
+Promises: `azr --help` and `azr --version` start no sandbox and import nothing heavy. What the user can fix
 (an option, a file, a missing part of the machine) is one line on stderr and exit code 2, never a traceback.
-Does not decide anything itself: every verdict shown here is the executor's.
+Computes nothing itself: verdicts are the executor's, grades the domain's, and metrics and intervals those of
+`monitors` and `evals`.
 """
 
 import json
@@ -10,7 +11,6 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Final, cast
 
@@ -18,6 +18,7 @@ import typer
 from typer.main import get_command
 
 from absolute_zero import __version__
+from absolute_zero.executor import Level, rank
 from absolute_zero.machine import processors
 from absolute_zero.types import AbsoluteZeroError, Job, Refusal, Result, SandboxError, UserError, Verdict
 from absolute_zero.values import one_line
@@ -32,16 +33,6 @@ MAX_FILE_BYTES: Final = 1 << 20
 # their own, so it is found through its public subclass.
 _Misuse = cast("type[Exception]", typer.BadParameter.__base__)
 
-
-class Level(StrEnum):
-    """Levels of isolation that can be asked for, weakest first."""
-
-    WEAK = "weak"
-    FILTERED = "filtered"
-    SEALED = "sealed"
-
-
-_RANK: Final = {Level.WEAK: 0, "portable": 1, Level.FILTERED: 2, Level.SEALED: 3}
 
 app = typer.Typer(name="azr", add_completion=False, pretty_exceptions_enable=False)
 
@@ -96,22 +87,20 @@ def _train_help(context: typer.Context, wanted: bool) -> None:
 
 
 # Its help lists the recipes, which are read when it is asked for and not whenever `azr` starts.
-@app.command(add_help_option=False)
-def train(
+@app.command("train", add_help_option=False)
+def train_command(
     settings: Annotated[
         list[str] | None,
         typer.Argument(metavar="KEY=VALUE", help="Settings over the recipe's, such as solve.n_difficulty=4."),
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(metavar="NAME_OR_FILE", help="A recipe's name or TOML file; `laptop` unless told.")
+        str | None, typer.Option(metavar="NAME_OR_FILE", help="A recipe's name or TOML file; default: laptop.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print every setting as a recipe that reads back equal, and stop.")
     ] = False,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the run's folder.")] = None,
-    runs: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Where run folders are; `runs` unless told.")
-    ] = None,
+    runs: Annotated[str | None, typer.Option(metavar="FOLDER", help="Where run folders are; default: runs.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Resume the run in this folder.")] = None,
     _help: Annotated[
         bool,
@@ -122,25 +111,25 @@ def train(
     if resume is not None:
         if settings or dry_run or (recipe, name, runs) != (None, None, None):
             raise UserError("--resume takes the settings and the folder of its run: give nothing beside it")
-        from absolute_zero.cli.training import go_on
+        from absolute_zero.cli import train
 
-        raise typer.Exit(go_on(resume))
+        raise typer.Exit(train.resume(resume))
     from absolute_zero.config import as_toml, load
 
     config = load(recipe or "laptop", settings or ())
     if dry_run:
         print(as_toml(config), end="")
         return
-    from absolute_zero.cli.training import begin
+    from absolute_zero.cli import train
 
-    raise typer.Exit(begin(config, runs or "runs", name))
+    raise typer.Exit(train.begin(config, runs or "runs", name))
 
 
 @app.command()
 def doctor(
     workers: Annotated[int, typer.Option(min=1, max=256, help="Workers to start.")] = 1,
     minimum_level: Annotated[
-        Level, typer.Option(help="Exit with 1 when the level proven here is below this one.")
+        Level, typer.Option(help="Exit with 1 when the level that the canaries find is below this one.")
     ] = Level.FILTERED,
 ) -> None:
     """Show how well this machine isolates foreign code, what proved it, and what would raise the level."""
@@ -157,7 +146,7 @@ def doctor(
     except SandboxError as error:
         print(f"level    none: {one_line(str(error))}")
         raise typer.Exit(1) from None
-    raise typer.Exit(0 if _RANK[level] >= _RANK[minimum_level] else 1)
+    raise typer.Exit(0 if rank(level) >= rank(minimum_level) else 1)
 
 
 def _show_isolation(sandbox: "Sandbox") -> None:
@@ -227,12 +216,12 @@ _Settings = Annotated[
 ]
 _Recipe = Annotated[
     str | None,
-    typer.Option(metavar="NAME_OR_FILE", help="Settings for a model, `laptop` unless told; a run has its own."),
+    typer.Option(metavar="NAME_OR_FILE", help="Settings for a model; default: laptop. A run has its own."),
 ]
 
 
 @app.command("eval")
-def evaluate(
+def eval_command(
     model: _Model,
     settings: _Settings = None,
     recipe: _Recipe = None,
@@ -242,20 +231,20 @@ def evaluate(
             metavar="FILE", help="Tasks instead of the domain's: JSONL; in Python also CRUXEval's. Repeatable."
         ),
     ] = None,
-    tasks: Annotated[int, typer.Option(min=1, help="At most so many tasks per kind and suite.")] = 1_000_000,
+    tasks: Annotated[int, typer.Option(min=1, help="Tasks per kind and suite, at most.")] = 1_000_000,
     temperature: Annotated[
-        list[float] | None, typer.Option(min=0.01, max=10, help="Of the eight rollouts. Repeatable; 1 unless told.")
+        list[float] | None, typer.Option(min=0.01, max=10, help="Of the eight rollouts. Repeatable; default: 1.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Measure a model on held-out tasks: greedy, pass@1 and pass@8, with 95 % intervals over groups of like tasks."""
-    from absolute_zero.cli.measuring import measure
+    from absolute_zero.cli.evaluate import evaluate
 
-    measure(model, settings or (), recipe, data or (), tasks, temperature or (1.0,), as_json)
+    evaluate(model, settings or (), recipe, data or (), tasks, temperature or (1.0,), as_json)
 
 
-@app.command()
-def play(
+@app.command("play")
+def play_command(
     model: _Model,
     settings: _Settings = None,
     recipe: _Recipe = None,
@@ -275,7 +264,7 @@ def play(
     ] = None,
     message: Annotated[str, typer.Option(help="Beside pairs: what the program is about.")] = "",
     rollouts: Annotated[
-        int | None, typer.Option("--rollouts", min=1, max=1000, help="Answers to the task you give; 1 unless told.")
+        int | None, typer.Option("--rollouts", min=1, max=1000, help="Answers to the task you give; default: 1.")
     ] = None,
     temperature: Annotated[float, typer.Option(min=0, max=10, help="0 is greedy.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other draws.")] = 0,
@@ -287,8 +276,11 @@ def play(
     """
     from dataclasses import replace
 
-    from absolute_zero.cli import playing
-    from absolute_zero.cli.opened import opened
+    from absolute_zero.cli import play
+    from absolute_zero.cli.screen import note
+    from absolute_zero.components import domain_of
+    from absolute_zero.evals.suites import played_tasks
+    from absolute_zero.run import open_model
 
     pieces = bool(program or inputs or outputs)
     if (pieces or task) and kind:
@@ -297,19 +289,17 @@ def play(
         raise UserError("--task is a whole task: give no --program, --input, --output or --message beside it")
     if not pieces and not task and (rollouts or message):
         raise UserError("--rollouts and --message go with a task: add --task, --program, or --input and --output")
-    with opened(model, recipe, settings or ()) as subject:
-        sampling = replace(subject.cfg.sampling.drawing, temperature=temperature)
-        if task:
-            tasks = playing.tasks_of(subject, task)
-        elif pieces:
-            source = _read(program).strip() if program else ""
-            row = {"program": source, "inputs": inputs or [], "outputs": outputs or [], "message": message}
-            tasks = playing.tasks_in(subject, row)
-        else:
-            playing.propose(subject, kind or list(subject.parts.task_types), sampling, seed)
+    with open_model(model, recipe, settings or (), note) as opened:
+        sampling = replace(opened.cfg.sampling.drawing, temperature=temperature)
+        if not task and not pieces:
+            play.propose(opened, kind or list(opened.parts.task_types), sampling, seed)
             return
-        for each in tasks:
-            playing.solve(subject, each, rollouts or 1, sampling, seed)
+        source: str | dict[str, object] = task
+        if pieces:
+            text = _read(program).strip() if program else ""
+            source = {"program": text, "inputs": inputs or [], "outputs": outputs or [], "message": message}
+        for each in played_tasks(source, domain_of(opened.cfg), opened.parts):
+            play.solve(opened, each, rollouts or 1, sampling, seed)
 
 
 @app.command()
@@ -334,7 +324,9 @@ def pretrain(
     held_out: Annotated[
         list[Path] | None, typer.Option(help="JSONL file of programs to leave out, beside the suites. Repeatable.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from its checkpoint; give the same options.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume from its checkpoint; give the same options.")
+    ] = False,
 ) -> None:
     """Pretrain the embedded model on documents that a grammar writes, for --tokens or for --minutes."""
     # Before torch is imported: threads that wait must not spin on cores that others need.

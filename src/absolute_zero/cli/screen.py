@@ -1,5 +1,11 @@
-"""What a person sees while a run goes on: a table in a terminal, plain lines elsewhere. Decides nothing."""
+"""What a person sees while a run is on: a table in a terminal, plain lines elsewhere.
 
+Decides nothing: what a step is worth is in its metrics (`monitors.overview`), and a difference is significant by its
+interval (`evals.statistics`).
+"""
+
+import math
+import sys
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -13,7 +19,11 @@ from rich.table import Table
 from rich.text import Text
 
 from absolute_zero.config import Config
-from absolute_zero.types import Role, Step, Task
+from absolute_zero.evals.runs import MEAN, RESULT_KEYS, RESULT_LABELS
+from absolute_zero.evals.statistics import Estimate, significant
+from absolute_zero.monitors import Overview, overview
+from absolute_zero.types import Role
+from absolute_zero.values import one_line
 
 SHOWN: Final = 12
 """Steps in the table."""
@@ -57,12 +67,12 @@ class Screen:
         """Count time as that of steps from here on."""
         self._last = time.perf_counter()
 
-    def step(self, done: Step) -> None:
-        """Show one more row."""
+    def step(self, number: int, metrics: Mapping[str, float]) -> None:
+        """Show one more row: a step by its metrics."""
         now = time.perf_counter()
-        if done.number > 0:  # a round of seeding is far shorter
+        if number > 0:  # a round of seeding is far shorter
             self._times.append(now - self._last)
-        row = _row(done, self._cfg.kinds, now - self._last, self._left(done))
+        row = _row(number, overview(metrics, self._cfg.kinds), now - self._last, self._left(number))
         self._last = now
         if self._live:
             self._rows.append(row)
@@ -73,26 +83,23 @@ class Screen:
         else:
             self.say("   ".join(f"{c:<{len(h)}}" for c, h in zip(row, _columns(self._cfg.kinds), strict=True)).rstrip())
 
-    def _left(self, done: Step) -> float:
-        return (self._cfg.steps - done.number) * sum(self._times) / max(1, len(self._times))
+    def _left(self, number: int) -> float:
+        return (self._cfg.steps - number) * sum(self._times) / max(1, len(self._times))
 
     def result(self, result: Mapping[str, Any]) -> None:
         """Show the table before and after, and what it says in a line."""
         self.close()
-        table = Table("held-out, %", "sampling", "before", "after", "gain [95 %]", box=None, pad_edge=False)
-        metric_names = {"t1": "T=1", "greedy": "greedy", "pass8": "pass@8"}
+        table = Table("held-out, %", "metric", "before", "after", "gain [95 %]", box=None, pad_edge=False)
         for name, metrics in result["difference"].items():
             for metric, change in metrics.items():
                 if change[0] is not None:
                     cells = (f"{100 * result[side][name][metric][0]:.1f}" for side in ("before", "after"))
-                    table.add_row(name, metric_names[metric], *cells, _range(change))
+                    table.add_row(name, RESULT_LABELS[metric], *cells, _range(_estimate(change)))
         if table.row_count:
             self._console.print(table)
-        value, low, high = result["difference"].get("mean", {}).get("t1", [None] * 3)
-        if value is not None:
-            unclear = "no significant change (95 % interval includes 0)"
-            verdict = "better" if low > 0 else "worse" if high < 0 else unclear
-            self.say(f"{verdict}: {100 * value:+.1f} points at T=1, in the mean of the kinds")
+        change = result["difference"].get(MEAN, {}).get(RESULT_KEYS["pass_at_1"], [None] * 3)
+        if change[0] is not None:
+            self.say(_verdict(_estimate(change)))
         self.say(f"{result['steps']} steps in {result['seconds']:.0f} s, {result['sampled_tokens']:,} tokens sampled")
 
 
@@ -105,35 +112,51 @@ def _columns(kinds: Sequence[str]) -> list[str]:
     ]  # fmt: skip
 
 
-def _row(done: Step, kinds: Sequence[str], seconds: float, left: float) -> list[str]:
-    fresh = {kind: [task for task in done.tasks if task.kind == kind] for kind in kinds}
-    tried = [task for task in done.tasks if task.trials]
-    tokens = sum(len(rollout.completion.tokens) for rollout in done.rollouts)
-    valid = sum(validation.valid for validation in done.validations) / max(1, len(done.validations))
-    learnable = sum(task.learnable for task in tried)
+def _row(number: int, step: Overview, seconds: float, left: float) -> list[str]:
     return [
-        str(done.number) if done.number > 0 else "seed",
-        "/".join(str(len(fresh[kind])) for kind in kinds),
-        f"{valid:.0%}",
-        f"{learnable / len(tried):.0%}" if tried else "-",
-        "/".join(_rate(fresh[kind]) for kind in kinds),
-        _reward(done, Role.PROPOSE),
-        _reward(done, Role.SOLVE),
-        f"{tokens / max(seconds, 1e-9):,.0f}",
+        str(number) if number > 0 else "seed",
+        "/".join(str(count) for count in step.accepted.values()),
+        _share(step.valid),
+        _share(step.learnable),
+        "/".join(_share(step.success_rate.get(kind)) for kind in step.accepted),
+        _signed(step.reward.get(Role.PROPOSE)),
+        _signed(step.reward.get(Role.SOLVE)),
+        f"{step.tokens / max(seconds, 1e-9):,.0f}",
         f"{seconds:.1f}",
-        "{}:{:02}".format(*divmod(round(left), 60)) if done.number > 0 else "-",
+        "{}:{:02}".format(*divmod(round(left), 60)) if number > 0 else "-",
     ]
 
 
-def _rate(tasks: Sequence[Task]) -> str:
-    trials = sum(task.trials for task in tasks)
-    return f"{sum(task.successes for task in tasks) / trials:.0%}" if trials else "-"
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
 
 
-def _reward(done: Step, role: Role) -> str:
-    rewards = [rollout.reward for rollout in done.rollouts if rollout.role is role and rollout.reward is not None]
-    return f"{sum(rewards) / len(rewards):+.2f}" if rewards else "-"
+def _signed(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.2f}"
 
 
-def _range(gain: Sequence[float]) -> str:
-    return f"{100 * gain[0]:+.1f} [{100 * gain[1]:+.1f}, {100 * gain[2]:+.1f}]"
+def _estimate(listed: Sequence[float | None]) -> Estimate:
+    """Return an estimate of `result.json`, which has null for nan."""
+    return Estimate(*(math.nan if value is None else value for value in listed))
+
+
+def _verdict(gain: Estimate) -> str:
+    """Say whether the model is better."""
+    if math.isnan(gain.low):
+        words = "not known to be better or worse (too few tasks for an interval)"
+    elif significant(gain):
+        words = "better" if gain.low > 0 else "worse"
+    else:
+        words = "no significant change (95 % interval includes 0)"
+    return f"{words}: {100 * gain.value:+.1f} points of pass@1, in the mean of the kinds"
+
+
+def _range(gain: Estimate) -> str:
+    if math.isnan(gain.low):
+        return f"{100 * gain.value:+.1f} (too few tasks for an interval)"
+    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+
+
+def note(line: str) -> None:
+    """Print what is worth knowing of a model, and no error, beside what the command prints."""
+    print(f"azr: note: {one_line(line)}", file=sys.stderr)

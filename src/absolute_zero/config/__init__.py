@@ -8,11 +8,13 @@
     recipe_files   a recipe's name or file -> its table and those it builds on
     reading        recipes and overrides -> Config, or one line that says what to do
     writing        Config -> a commented recipe that reads back equal
+    command        Config -> the command that gives it
 
 Promises: no mistake in a recipe or an override gives anything but one UserError of one line. Touches no file but
 recipes, and imports no domain before a Config is made. Floor 0; pydantic.
 """
 
+from absolute_zero.config.command import command_for
 from absolute_zero.config.reading import from_json, load
 from absolute_zero.config.recipe_files import recipes
 from absolute_zero.config.section import Flag, Int, Real, Section, Text
@@ -38,5 +40,5 @@ from absolute_zero.config.writing import as_toml, literal, overrides
 __all__ = [
     "PER_PROMPT", "PRESETS", "Buffer", "Checkpoints", "Config", "Estimators", "Evals", "Flag", "Int", "Model",
     "Propose", "Real", "Reward", "SamplingSection", "Sandbox", "Section", "Seeding", "Solve", "Store", "Text",
-    "Update", "as_toml", "from_json", "literal", "load", "overrides", "recipes",
+    "Update", "as_toml", "command_for", "from_json", "literal", "load", "overrides", "recipes",
 ]  # fmt: skip

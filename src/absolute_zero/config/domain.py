@@ -27,7 +27,7 @@ def load_domain(name: str, reserved: Collection[str]) -> tuple[Domain, type[Sect
     if section is None:
         return domain, None
     if not (isinstance(section, type) and issubclass(section, Section)):
-        raise plugins.misfit("domains", name, "its settings are no subclass of absolute_zero.config.Section")
+        raise plugins.misfit("domains", name, "its settings are not a subclass of absolute_zero.config.Section")
     try:
         section()
     except ValidationError as error:
@@ -61,7 +61,7 @@ def _task_types(domain: Domain, cfg: Any) -> list[TaskType]:
         task_types = list(domain.task_types(cfg))
     except UserError:
         raise
-    except Exception as error:  # a stranger's domain may raise anything
+    except Exception as error:  # a domain from a plug-in may raise anything
         reason = f"its task types cannot be made ({type(error).__name__}: {error})"
         raise plugins.misfit("domains", domain.name, reason) from error
     for task_type in task_types:

@@ -76,7 +76,7 @@ def from_json(text: str, origin: str) -> Config:
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in detail["loc"])
-        raise mistake(f"{origin}: {f'{key}: ' if key else ''}{reason_of(detail)}: mend it there") from None
+        raise mistake(f"{origin}: {f'{key}: ' if key else ''}{reason_of(detail)}: fix it there") from None
 
 
 # --- overrides ----------------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ def _played(layers: Sequence[Layer]) -> tuple[list[Layer], str]:
     as_of: list[str] = []
     for layer in layers:
         item = layer.get(("domain",))
-        # What is no name at all is refused later, with other values of the wrong type.
+        # What is not a name at all is refused later, with other values of the wrong type.
         if item is not None and isinstance(item.value, str) and item.value:
             domain, origin = item.value, item.origin
         as_of.append(domain)
@@ -179,7 +179,7 @@ def _lay(merged: dict[KeyPath, Assignment], layer: Layer, domain: str) -> None:
 
 
 def _misplaced(key: KeyPath, value: object, domain: str) -> str:
-    """Return what to say of something that is no setting."""
+    """Return what to say of something that is not a setting."""
     if new := RENAMED.get(".".join(key)):
         return f"{shown_key(key)} is now {new}: rename it"
     known = catalogue(domain)
@@ -187,23 +187,23 @@ def _misplaced(key: KeyPath, value: object, domain: str) -> str:
     if inside and len(key) == 1:
         return f"{key[0]} = {shown(value)}: {key[0]} is a section; give its settings, such as {dotted(inside[0])}"
     if key[0] == section_of(domain)[0] and not inside:
-        return f"{shown_key(key)} is no setting; the domain {key[0]} has no settings of its own"
+        return f"{shown_key(key)} is not a setting; the domain {key[0]} has no settings of its own"
     if key[0] in plugins.names("domains") and not inside:
         return f"{shown_key(key)} is for another domain than {shown(domain)}: leave it out, or set domain"
     names = [(name,) for name in sections(domain)] if len(key) == 1 else []
     score, nearest = max((_likeness(key, other), other) for other in (*known, *names))
     if score >= 0.6:
-        return f"{shown_key(key)} is no setting; did you mean {dotted(nearest)}?"
+        return f"{shown_key(key)} is not a setting; did you mean {dotted(nearest)}?"
     if inside:
-        return f"{shown_key(key)} is no setting; {key[0]} has {', '.join(other[1] for other in inside)}"
-    return f"{shown_key(key)} is no setting; azr train --dry-run prints all there are"
+        return f"{shown_key(key)} is not a setting; {key[0]} has {', '.join(other[1] for other in inside)}"
+    return f"{shown_key(key)} is not a setting; azr train --dry-run prints all there are"
 
 
 def _likeness(key: KeyPath, other: KeyPath) -> float:
     """Return how near two keys are: by the last word, which weighs a little less where the section differs."""
     if key[:-1] == other[:-1]:
         return likeness(key[-1], other[-1])
-    if key[: len(other)] == other:  # a key below something that is no section
+    if key[: len(other)] == other:  # a key below something that is not a section
         return 1.0
     whole = likeness(".".join(key), ".".join(other)) if len(key) == len(other) else 0.0
     return max(whole, 0.95 * likeness(key[-1], other[-1]))

@@ -113,7 +113,7 @@ def _read(path: Path, label: str) -> dict[str, Any]:
 
 
 def _syntax(message: str, text: str) -> str:
-    """Return what tomllib says, with the line in front: `Expected '=' (at line 3, column 5)` is no start of one."""
+    """Return what tomllib says, with the line in front: `Expected '=' (at line 3, column 5)` is not a start of one."""
     reason, _, where = message.rpartition(" (at ")
     if where == "end of document)":
         where = f"line {len(text.rstrip().splitlines()) or 1}"

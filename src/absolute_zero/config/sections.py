@@ -56,7 +56,7 @@ class Propose(Section):
     batch: PositiveInt = 64
     """B: proposals per kind and step; also the tasks per kind that are practised."""
     references: Annotated[Int, Field(ge=0, le=64)] = 6
-    """K: at most so many past tasks are shown. 0 is the ablation without references (paper section 4.3)."""
+    """K: past tasks that a prompt shows, at most. 0 is the ablation without references (paper section 4.3)."""
     choice: Literal["uniform", "recent", "learnable"] = "uniform"
     """Which past tasks: any; the newer half; or those with a success rate between 0 and 1 (and seeds)."""
 
@@ -69,12 +69,13 @@ class Solve(Section):
     n_practice: PositiveInt = 1
     """Rollouts per practised task."""
     reuse_difficulty: Flag = False
-    """Train on the difficulty rollouts of new tasks, and practise only what is missing to B per kind."""
+    """Train on the difficulty rollouts of new tasks, and practise only as many more tasks as make B per kind."""
     practice: Literal["uniform", "learnable"] = "uniform"
     """Which tasks count towards B, and are practised: any; or those with a success rate between 0 and 1, and seeds.
     New ones that do not count leave room for more from the buffer."""
     solver_weight: Annotated[Real, Field(ge=0, le=1000)] = 1.0
-    """lambda: the weight of the solver's reward against the proposer's (paper eq. 3)."""
+    """lambda: the weight of solutions against proposals, in the loss and in the baselines (paper eq. 3). Rewards are
+    not multiplied by it."""
 
 
 class Seeding(Section):
@@ -83,7 +84,7 @@ class Seeding(Section):
     factor: PositiveInt = 4
     """S = factor * B tasks per kind are wanted."""
     rounds: PositiveInt = 20
-    """At most so many rounds of B proposals per kind. With fewer than B tasks of a kind then, the run stops."""
+    """Rounds of B proposals per kind, at most. With fewer than B tasks of a kind after them, the run stops."""
 
 
 class Buffer(Section):
@@ -116,7 +117,7 @@ class Estimators(Section):
     solve: EstimatorName = "trr++"
     """Of solutions. grpo, dr_grpo and rloo compare the rollouts of a task, and need solve.n_practice of 2 or more."""
     shuffled: Flag = False
-    """A control: advantages are dealt anew within each role and kind. A run with it must not get better."""
+    """A control: advantages are shuffled within each role and kind. A run with it must not get better."""
 
 
 class FormSection(Section):
@@ -207,8 +208,8 @@ class Model(Section):
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """`auto`: the GPU if there is one."""
     threads: Annotated[Int, Field(ge=0, le=1024)] = 0
-    """Threads that compute on the CPU, one a processor; 0 is as many as there are, up to four.
-    With 0, models other than Llama, Qwen2 and Qwen3 are computed by one: they are not cut into pieces."""
+    """Threads that compute on the CPU; 0 is one per processor, up to four.
+    With 0, models other than Llama, Qwen2 and Qwen3 get a single thread, as their work is not divided."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of matrix products; weights are kept in float32. `auto`: bfloat16 where the hardware does it well."""
 
@@ -248,4 +249,5 @@ class Evals(Section):
     tasks: Annotated[Int, Field(ge=0, le=10_000)] = 300
     """Tasks per kind and suite that are posed; 0 measures nothing."""
     base_every: Annotated[Int, Field(ge=0)] = 0
-    """Steps between those whose new tasks the first model solves too, loaded a second time; 0 for none."""
+    """Every this many steps, the model that the run began with solves the new tasks as well, for comparison. It is
+    loaded a second time. 0 is never."""

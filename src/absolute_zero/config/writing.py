@@ -16,7 +16,7 @@ from absolute_zero.types import UserError
 
 WIDTH: Final = 110
 SHOWN: Final = 60
-"""A message shows at most so many letters of a value or a key."""
+"""A message shows at most this many letters of a value or a key."""
 
 
 def as_toml(config: Config) -> str:

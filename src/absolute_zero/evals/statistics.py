@@ -21,7 +21,7 @@ GroupedValue = tuple[str, float]
 
 @dataclass(frozen=True, slots=True)
 class EvalResult:
-    """How one task was answered: `correct` of `n` rollouts at temperature 1 (masked ones left out), and greedily."""
+    """How one task was answered: `correct` of `n` sampled rollouts (masked ones left out), and greedily."""
 
     kind: str
     correct: int
@@ -32,12 +32,22 @@ class EvalResult:
     """Tasks of one group are solved or not together. Empty: a task of its own."""
 
 
-class Interval(NamedTuple):
-    """An estimate and its 95 % interval; nan where nothing was measured."""
+class Estimate(NamedTuple):
+    """A value and its 95 % interval: nan where nothing was measured, and an interval of nan where there are too few
+    groups for one."""
 
     value: float
     low: float
     high: float
+
+
+def significant(estimate: Estimate) -> bool:
+    """Return whether a difference has an interval without 0; never where it has no interval.
+
+    >>> significant(Estimate(0.1, 0.02, 0.3)), significant(Estimate(0.1, math.nan, math.nan))
+    (True, False)
+    """
+    return estimate.low > 0 or estimate.high < 0
 
 
 def pass_at(k: int, n: int, correct: int) -> float:
@@ -52,28 +62,30 @@ def pass_at(k: int, n: int, correct: int) -> float:
 
 
 METRICS: Final[Mapping[str, Callable[[EvalResult], float | None]]] = {
-    "t1": lambda result: result.correct / result.n if result.n else None,
+    "pass_at_1": lambda result: result.correct / result.n if result.n else None,
     "greedy": lambda result: None if result.greedy is None else float(result.greedy),
-    "pass8": lambda result: pass_at(8, result.n, result.correct) if result.n >= 8 else None,
+    "pass_at_8": lambda result: pass_at(8, result.n, result.correct) if result.n >= 8 else None,
 }
 """The value of one task; None leaves it out of that metric."""
+LABELS: Final[Mapping[str, str]] = {"pass_at_1": "pass@1", "greedy": "greedy", "pass_at_8": "pass@8"}
+"""What the metrics are called for people."""
 
 
-def table(results: Sequence[EvalResult]) -> dict[str, dict[str, Interval]]:
+def table(results: Sequence[EvalResult]) -> dict[str, dict[str, Estimate]]:
     """Return every metric by kind, in the order in which kinds come, and as the mean over the kinds."""
     return _table([(result, None) for result in results])
 
 
-def difference(before: Sequence[EvalResult], after: Sequence[EvalResult]) -> dict[str, dict[str, Interval]]:
+def difference(before: Sequence[EvalResult], after: Sequence[EvalResult]) -> dict[str, dict[str, Estimate]]:
     """Return what changed, task by task: the same tasks in the same order. Raises ValueError if they are not."""
     if [result.kind for result in before] != [result.kind for result in after]:
         raise ValueError("differences are paired by task: both sides need the same tasks in the same order")
     return _table(list(zip(after, before, strict=True)))
 
 
-def _table(pairs: Sequence[tuple[EvalResult, EvalResult | None]]) -> dict[str, dict[str, Interval]]:
+def _table(pairs: Sequence[tuple[EvalResult, EvalResult | None]]) -> dict[str, dict[str, Estimate]]:
     kinds = list(dict.fromkeys(result.kind for result, _ in pairs))
-    rows: dict[str, dict[str, Interval]] = {kind: {} for kind in kinds} | {"mean": {}}
+    rows: dict[str, dict[str, Estimate]] = {kind: {} for kind in kinds} | {"mean": {}}
     for name, metric in METRICS.items():
         strata = {kind: _values([pair for pair in pairs if pair[0].kind == kind], metric) for kind in kinds}
         for kind, values in strata.items():
@@ -93,17 +105,28 @@ def _values(
     return values
 
 
-def interval(strata: Sequence[Sequence[GroupedValue]]) -> Interval:
+def interval(strata: Sequence[Sequence[GroupedValue]]) -> Estimate:
     """Return the mean over strata of their means, and its percentile bootstrap over groups.
 
-    Groups within one stratum are resampled among themselves, and so are those that reach over several.
+    Groups within one stratum are resampled among themselves, and so are those that reach over several. No interval
+    where a stratum has fewer than two groups, or none that can take another's place: how they vary is not known.
 
-    >>> interval([[("", 1.0), ("", 1.0)], [("", 0.0)]])
-    Interval(value=0.5, low=0.5, high=0.5)
+    >>> interval([[("", 1.0), ("", 1.0)], [("", 0.0), ("", 0.0)]])
+    Estimate(value=0.5, low=0.5, high=0.5)
+    >>> interval([[("", 1.0)]])
+    Estimate(value=1.0, low=nan, high=nan)
     """
     if not strata or not all(strata):
-        return Interval(math.nan, math.nan, math.nan)
+        return Estimate(math.nan, math.nan, math.nan)
+    value = sum(sum(value for _, value in values) / len(values) for values in strata) / len(strata)
     random, pools, means = Random(0), _pools(strata), list[float]()
+    groups, largest = [0] * len(strata), [0] * len(strata)
+    for size, parts in pools:
+        for stratum, _, numbers in parts:
+            groups[stratum] += sum(map(bool, numbers))
+            largest[stratum] = max(largest[stratum], size)
+    if min(*groups, *largest) < 2:
+        return Estimate(value, math.nan, math.nan)
     while len(means) < RESAMPLES:
         sums, counts = [0.0] * len(strata), [0] * len(strata)
         for size, parts in pools:
@@ -115,8 +138,7 @@ def interval(strata: Sequence[Sequence[GroupedValue]]) -> Interval:
             means.append(sum(total / count for total, count in zip(sums, counts, strict=True)) / len(strata))
     means.sort()
     edge = (1 - LEVEL) / 2 * (RESAMPLES - 1)
-    value = sum(sum(value for _, value in values) / len(values) for values in strata) / len(strata)
-    return Interval(value, means[math.floor(edge)], means[math.ceil(RESAMPLES - 1 - edge)])
+    return Estimate(value, means[math.floor(edge)], means[math.ceil(RESAMPLES - 1 - edge)])
 
 
 def _pools(strata: Sequence[Sequence[GroupedValue]]) -> list[tuple[int, list[tuple[int, list[float], list[int]]]]]:

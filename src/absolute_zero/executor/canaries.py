@@ -5,13 +5,28 @@ rule of the filter makes one of them fail (a test does that). They are harmless 
 """
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 from absolute_zero.executor import protocol, seccomp
 from absolute_zero.executor.protocol import BARE, CANARY
 
-LEVELS = ("weak", "filtered", "sealed")
-"""Names of the levels, from the lowest."""
+
+class Level(StrEnum):
+    """Levels of isolation, from the lowest."""
+
+    WEAK = "weak"
+    FILTERED = "filtered"
+    SEALED = "sealed"
+
+
+LEVELS = tuple(level.value for level in Level)
+"""Their names."""
+
+
+def rank(level: str) -> int:
+    """Return how well a level isolates; a word that we do not know promises nothing, and ranks below all."""
+    return LEVELS.index(level) if level in LEVELS else -1
 
 
 class Proof(NamedTuple):

@@ -37,7 +37,7 @@ _QUICK_BYTES, _QUICK_NANOSECONDS = 16_384, 20_000_000
 
 def prepare(order: protocol.Order) -> bytes:
     """Compile the program, read its inputs, and return all that marshalled: whether the inputs may share a process, the
-    code, and for each input its arguments, or None where it is no argument list of literals.
+    code, and for each input its arguments, or None where it is not an argument list of literals.
 
     Every run goes by way of marshal, wherever this was done: the order of a set in the code must not differ.
     """

@@ -24,7 +24,7 @@ def judge_deduction(gold: str, answer: str) -> bool:
 
 
 def read_equal(gold: str, answer: str) -> bool:
-    """Return whether two literals have equal values. Runs nothing. Raises Unreadable where a text is no literal.
+    """Return whether two literals have equal values. Runs nothing. Raises Unreadable where a text is not a literal.
 
     For whoever tells an answer that cannot be read from one that is wrong; `judge_deduction` does not.
     """

@@ -274,5 +274,5 @@ def _remedy(minimum: str) -> str:
     if not lower:
         return "run it on Linux, or in a container that lets a process fork"
     accept = " or ".join(f'"{name}"' for name in reversed(lower))
-    note = ", which is no protection from malice" if minimum == "filtered" else ""
+    note = ", which does not protect from malice" if minimum == "filtered" else ""
     return f"allow what is missing, or accept minimum_level={accept}{note}"

@@ -163,7 +163,7 @@ def program(target: Machine, without: Iterable[str] = ()) -> list[Instruction]:
     """Return the filter for one processor family.
 
     `without` leaves rules out (see `RULES`): a door left open on purpose, so that a test can see a canary
-    notice it. Raises KeyError for a name that is no rule.
+    notice it. Raises KeyError for a name that is not a rule.
     """
     dropped = set(without)
     if unknown := dropped - set(RULES):

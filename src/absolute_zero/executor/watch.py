@@ -15,7 +15,7 @@ from absolute_zero.executor import protocol
 from absolute_zero.executor.region import HEAD
 
 TICK = 0.02  # seconds between looks at a running child
-STILL, IDLE = 2.0, 0.005  # a child that in so many seconds used less than this share of a core is blocked
+STILL, IDLE = 2.0, 0.005  # a child that in this many seconds used less than this share of a core is blocked
 READING = 1_000_000_000  # processor nanoseconds for reading one input
 _clock, _wall = time.clock_gettime_ns, time.monotonic_ns  # the real ones, before the world is furnished
 

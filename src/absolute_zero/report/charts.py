@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
 
+from absolute_zero.evals.statistics import Estimate
 from absolute_zero.report.markup import Markup, Part, join, tag
-from absolute_zero.report.statistics import Bins, Estimate
+from absolute_zero.report.statistics import Bins
 
 WIDTH, HEIGHT = 360, 200
 LEFT, RIGHT, TOP, BOTTOM = 40, 62, 10, 30

@@ -18,7 +18,6 @@ from absolute_zero.report.texts import TaskTexts
 from absolute_zero.store import Flag, Store, StoredRollout
 from absolute_zero.types import Role, Status
 
-DATABASE: Final = "run.db"
 STAGES: Final = ("total", "parsed", "valid", "accepted")
 """Counts that a proposal passes through, in order; `absolute_zero.monitors` records them as `proposals/STAGE/KIND`."""
 
@@ -228,7 +227,7 @@ def spread(values: Iterable[float]) -> Spread | None:
 
 
 def histogram(figures: Figures, kind: str, bins: Bins) -> tuple[int, list[Counter[int]]]:
-    """Return n, the largest number of difficulty rollouts, and for each bin how many new tasks had so many successes.
+    """Return n, the largest number of difficulty rollouts, and for each bin how many new tasks had how many successes.
 
     Tasks with fewer rollouts (the machine failed on a few) are left out: their counts do not compare.
     """

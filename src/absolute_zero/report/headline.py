@@ -6,24 +6,17 @@ shows those of the evaluation.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
+from absolute_zero.evals.runs import MEAN, RESULT_KEYS, RESULT_LABELS
+from absolute_zero.evals.statistics import Estimate, significant
 from absolute_zero.report.charts import Axis, figure, grid, nice, short, signed
 from absolute_zero.report.figures import Figures, number
 from absolute_zero.report.markup import Markup, Part, brief, empty, join, table, tag
 from absolute_zero.report.pictures import Row, dots
 from absolute_zero.report.sections import colour, counted, title
-from absolute_zero.report.statistics import Estimate
 
-METRICS: Final = {
-    "t1": "pass@1, temperature 1",
-    "greedy": "pass@1, greedy",
-    "pass8": "pass@8, temperature 1",
-}
-"""The metrics of `result.json`, and what they are."""
-MEAN: Final = "mean"
-"""The row of `result.json` over all kinds of the main suite; `NAME_mean` is that of another suite."""
 MOST_ROWS: Final = 60
 """Rows that are shown; a result with more is none that `azr` wrote."""
 
@@ -38,12 +31,14 @@ def read_estimates(result: Mapping[str, Any], side: str) -> Side:
     estimates: dict[tuple[str, str], Estimate] = {}
     rows = result.get(side)
     for row, values in cast("Mapping[str, object]", rows).items() if isinstance(rows, dict) else ():
-        for metric in METRICS:
+        for metric in RESULT_LABELS:
             value = _item(values, metric)
             listed = cast("list[object]", value) if isinstance(value, list) else []
             numbers = [it for it in map(number, listed) if it is not None]
             if len(numbers) == len(listed) == 3:
                 estimates[row, metric] = Estimate(*numbers)
+            elif len(numbers) == 1 and listed == [*numbers, None, None]:
+                estimates[row, metric] = Estimate(numbers[0], math.nan, math.nan)
     return estimates
 
 
@@ -146,7 +141,7 @@ def _name(figures: Figures, row: str) -> str:
 
 def _sentence(before: Side, after: Side, change: Side, steps: int) -> Markup:
     """Return the sentence with the number that the run is about."""
-    key = (MEAN, "t1")
+    key = (MEAN, RESULT_KEYS["pass_at_1"])
     if key not in before or key not in after:
         return join([])
     now, then = _percent(after[key].value), _percent(before[key].value)
@@ -158,31 +153,40 @@ def _sentence(before: Side, after: Side, change: Side, steps: int) -> Markup:
     if key not in change:
         return tag("p", strong, ".", class_="lead")
     it = change[key]
-    unclear = "no significant change, as the interval includes 0"
-    clear = "a significant gain" if it.low > 0 else "a significant loss" if it.high < 0 else unclear
-    interval = f"{_points(it.value)} points (95 % interval {_points(it.low)} to {_points(it.high)})"
-    return tag("p", strong, f": {interval}, {clear}.", class_="lead")
+    points = f"{_points(it.value)} points"
+    if math.isnan(it.low):
+        return tag("p", strong, f": {points}; these are too few tasks for an interval.", class_="lead")
+    words = "no significant change, as the interval includes 0"
+    if significant(it):
+        words = "a significant gain" if it.low > 0 else "a significant loss"
+    interval = f"95 % interval {_points(it.low)} to {_points(it.high)}"
+    return tag("p", strong, f": {points} ({interval}), {words}.", class_="lead")
 
 
 def _pictures(figures: Figures, rows: list[str], before: Side, after: Side, change: Side) -> Markup:
     """Draw before and after by metric; below, the differences, whose intervals are paired and so narrower."""
-    top = max((it.high for it in (*before.values(), *after.values())), default=1.0)
+    top = max((end for it in (*before.values(), *after.values()) for end in _ends(it)), default=1.0)
     scale = nice(min(max(top, 0.04), 1.0), lambda value: f"{100 * value:g}", parts=5)
-    ends = [end for it in change.values() for end in (it.low, it.high, 0.0)]
+    ends = [end for it in change.values() for end in (*_ends(it), 0.0)]
     low, high = min(ends, default=0.0), max(ends, default=0.1)
     gain = nice(high, lambda value: signed(round(100 * value, 6)), low, parts=6)
     drawn: list[Markup] = []
-    for metric, meaning in METRICS.items():
+    for metric, meaning in RESULT_LABELS.items():
         lines = [_row(figures, row, before.get((row, metric)), after.get((row, metric))) for row in rows]
         if any(line.before or line.after for line in lines):
             note = "hollow: before; full: after"
             drawn.append(figure(meaning, dots(lines, scale, "solved, %", f"{meaning}: before and after"), note=note))
-    for metric, meaning in METRICS.items():
+    for metric, meaning in RESULT_LABELS.items():
         lines = [_row(figures, row, None, change.get((row, metric))) for row in rows]
         if any(line.after for line in lines):
             picture = dots(lines, _wider(gain), "points, after minus before", f"{meaning}: difference")
             drawn.append(figure(f"{meaning}: difference", picture))
     return grid(drawn)
+
+
+def _ends(it: Estimate) -> Sequence[float]:
+    """Return from where to where an estimate is drawn."""
+    return (it.value, it.value) if math.isnan(it.low) else (it.low, it.high)
 
 
 def _wider(axis: Axis) -> Axis:
@@ -199,24 +203,26 @@ def _row(figures: Figures, row: str, before: Estimate | None, after: Estimate | 
 
 
 def _line(side: str, it: Estimate) -> str:
-    return f"{side} {100 * it.value:.1f} (95 %: {100 * it.low:.1f} to {100 * it.high:.1f})".strip()
+    interval = "no interval" if math.isnan(it.low) else f"95 %: {100 * it.low:.1f} to {100 * it.high:.1f}"
+    return f"{side} {100 * it.value:.1f} ({interval})".strip()
 
 
 def _table(figures: Figures, rows: list[str], before: Side, after: Side, change: Side) -> Markup:
     lines: list[list[Part]] = []
     for row in rows:
         cells: list[Part] = [tag("span", _name(figures, row), class_=f"{colour(figures, row)} row")]
-        for metric in METRICS:
+        for metric in RESULT_LABELS:
             it = change.get((row, metric))
             cells += [_cell(before.get((row, metric))), _cell(after.get((row, metric)))]
-            sure = it is not None and (it.low > 0 or it.high < 0)
+            sure = it is not None and significant(it)
             cells.append(_cell(it, "sure" if sure else "unsure", sign=True))
         lines.append(cells)
-    head = ["", *(["before, %", "after, %", "difference, points"] * len(METRICS))]
-    over: list[tuple[Part, int]] = [("", 1), *((tag("b", meaning), 3) for meaning in METRICS.values())]
+    head = ["", *(["before, %", "after, %", "difference, points"] * len(RESULT_LABELS))]
+    over: list[tuple[Part, int]] = [("", 1), *((tag("b", meaning), 3) for meaning in RESULT_LABELS.values())]
     words = [
         "Share of held-out tasks solved, with 95 % intervals (bootstrap over groups of tasks that are solved or not"
-        " together; differences are paired by task). A difference in bold has an interval without 0."
+        " together; differences are paired by task). pass@1 and pass@8 are of eight answers at temperature 1, greedy is"
+        " one at temperature 0. A difference in bold has an interval without 0."
     ]
     for row in rows:
         if suite := _suite(figures, row):
@@ -228,7 +234,7 @@ def _cell(it: Estimate | None, class_: str = "", sign: bool = False) -> Markup:
     if it is None:
         return tag("span", "not measured", class_="muted")
     show = _points if sign else _bare
-    interval = f"{show(it.low)} to {show(it.high)}"
+    interval = "too few tasks for an interval" if math.isnan(it.low) else f"{show(it.low)} to {show(it.high)}"
     return join((tag("b", show(it.value), class_=class_ or None), tag("small", interval)))
 
 

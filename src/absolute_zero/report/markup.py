@@ -114,7 +114,7 @@ def block(label: str, text: str, class_: str = "", fold: bool = False) -> Markup
 
 
 def brief(text: str, most: int) -> str:
-    """Return a text for where there is room for so many letters; an ellipsis says that there is more."""
+    """Return at most this many letters of a text; an ellipsis says that there is more."""
     return text if len(text) <= most else f"{text[:most]}…"
 
 

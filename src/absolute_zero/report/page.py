@@ -1,6 +1,6 @@
 """The page put together: one file, written aside and moved into place.
 
-Promises: `write_report` raises UserError, and leaves an older page as it is, if the folder is no run or cannot be
+Promises: `write_report` raises UserError, and leaves an older page as it is, if the folder is not a run or cannot be
 written. The page may load nothing (its own policy forbids it) and run nothing but its own few lines of script, which
 it can do without. The domain of the run is loaded once, and only to show its tasks. Knows no times but those in the
 store and in `result.json`.
@@ -17,23 +17,22 @@ from pathlib import Path
 from typing import Any, Final
 
 from absolute_zero.disk import explain_failures, write
-from absolute_zero.report.figures import DATABASE, Figures, gather, names, number, read_object
+from absolute_zero.report.figures import Figures, gather, names, number, read_object
 from absolute_zero.report.headline import facts, held_out_results
 from absolute_zero.report.markup import Markup, Part, block, brief, empty, join, lone, table, tag
 from absolute_zero.report.proposals import funnel, variety
 from absolute_zero.report.sections import counted, difficulty_curves, learnability, learning, others, rests_on, tokens
 from absolute_zero.report.texts import open_texts
 from absolute_zero.report.transcripts import transcripts
+from absolute_zero.run import CONFIG, DATABASE, REPORT, RESULT
 from absolute_zero.store import Store, migrate_config
 from absolute_zero.types import UserError
-
-CONFIG, RESULT, REPORT = "config.json", "result.json", "report.html"
 
 
 def write_report(folder: Path) -> Path:
     """Write `report.html` of the run in a folder, also while it runs, and return its path."""
     if not os.path.isdir(folder):
-        raise UserError(f"{folder} is no run folder, or may not be entered: name one, such as runs/latest")
+        raise UserError(f"{folder} is not a run folder, or may not be entered: name one, such as runs/latest")
     with Store.read(folder / DATABASE) as store:
         page = render(store, folder)
     path = folder / REPORT
@@ -125,7 +124,7 @@ def _settings(config: Mapping[str, Any] | None, result: Mapping[str, Any]) -> Ma
     if isinstance(commit, str) and commit:
         clean = commit.removesuffix("-dirty")
         checkout = f"git checkout {clean}{'' if clean == commit else '  # with changes that are not in it'}\n"
-    line = _again(config)
+    line = _command(config)
     if line is None:
         why = f"This version of azr cannot load the settings in {CONFIG}, so there is no command to show for them."
         return join((empty(why), listing))
@@ -146,28 +145,13 @@ def _leaves(value: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
     return leaves
 
 
-def _again(config: Mapping[str, Any]) -> str | None:
-    """Return the shortest command that gives exactly these settings: the nearest recipe, and what differs from it.
+def _command(config: Mapping[str, Any]) -> str | None:
+    """Return the command that gives these settings; None if they cannot be loaded here, or no recipe leads to them."""
+    from absolute_zero.config import Config, command_for
 
-    None if the settings cannot be loaded here, or no recipe leads to them.
-    """
-    import shlex
-
-    from absolute_zero.config import Config, load, overrides, recipes
-
-    named: dict[str, list[str]] = {}
     with suppress(ValueError, UserError):
-        wanted = Config.model_validate_json(json.dumps(config))
-        for recipe in recipes():
-            # A recipe may belong to another domain, or to a package that is broken: then it is not the nearest.
-            with suppress(ValueError, UserError):
-                changes = overrides(wanted, load(recipe))
-                if load(recipe, changes) == wanted:
-                    named[recipe] = changes
-    if not named:
-        return None
-    recipe = min(named, key=lambda name: (len(named[name]), name))
-    return shlex.join(["azr", "train", "--recipe", recipe, *named[recipe]])
+        return command_for(Config.model_validate_json(json.dumps(config)))
+    return None
 
 
 def _numbers(figures: Figures) -> Markup:

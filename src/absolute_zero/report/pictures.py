@@ -1,4 +1,4 @@
-"""The drawings that are no plain curves: dots with intervals, a heat map, bands that fill a whole, a small curve.
+"""The drawings that are not plain curves: dots with intervals, a heat map, bands that fill a whole, a small curve.
 
 Promises: as in `charts`. Does not compute statistics.
 """
@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from absolute_zero.evals.statistics import Estimate
 from absolute_zero.report.charts import (
     BOTTOM,
     LETTER,
@@ -24,7 +25,7 @@ from absolute_zero.report.charts import (
     whole,
 )
 from absolute_zero.report.markup import Markup, brief, join, tag
-from absolute_zero.report.statistics import Bins, Estimate, smooth_values
+from absolute_zero.report.statistics import Bins, smooth_values
 
 NOTHING: Final = Axis(0, 1, (), str)
 NAME: Final = 20

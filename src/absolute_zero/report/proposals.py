@@ -6,13 +6,14 @@ Promises: as in `sections`.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from absolute_zero.evals.statistics import Estimate
 from absolute_zero.plugins import load
 from absolute_zero.report.charts import PERCENT, Curve, figure, grid, nice, over_steps, percent, short
 from absolute_zero.report.figures import STAGES, Figures, lengths, novel
 from absolute_zero.report.markup import Markup, Part, brief, empty, join, table, tag
 from absolute_zero.report.pictures import Layer, stack
 from absolute_zero.report.sections import NO_STEP, colour, counted, note, spread_curve, title
-from absolute_zero.report.statistics import Estimate, Sums, smooth
+from absolute_zero.report.statistics import Sums, smooth
 from absolute_zero.types import Role, Status, UserError
 
 ORDER: Final = (Status.NEUTRAL, Status.FAILED, Status.MALFORMED, Status.MASKED)
@@ -34,7 +35,7 @@ def worth_of(scale: str) -> Worth:
         row: Any = load("rewards", scale)[Role.PROPOSE]
         rewards = {Status.NEUTRAL: row.neutral, Status.FAILED: row.failed, Status.MALFORMED: row.malformed}
         worth = {status: f"{reward:g}".replace("-", "\u2212") for status, reward in rewards.items()}
-    except (UserError, LookupError, TypeError, ValueError, AttributeError):  # a stranger's table, or none
+    except (UserError, LookupError, TypeError, ValueError, AttributeError):  # a plug-in's table, or none
         return {}
     return {**worth, Status.MASKED: "nothing"}
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+from absolute_zero.evals.statistics import Estimate
 from absolute_zero.report.charts import (
     PERCENT,
     REWARD,
@@ -34,8 +35,7 @@ from absolute_zero.report.figures import (
 from absolute_zero.report.markup import Markup, Part, brief, empty, join, table, tag
 from absolute_zero.report.pictures import heat, small
 from absolute_zero.report.statistics import (
-    Estimate,
-    Interval,
+    IntervalFormula,
     Sums,
     mean_interval,
     share_interval,
@@ -56,7 +56,7 @@ COLOURS: Final = 8
 
 
 def colour(figures: Figures, kind: str) -> str:
-    """Return the class that colours a kind, by its position in the run; `all` for what is no kind of the run."""
+    """Return the class that colours a kind, by its position in the run; `all` for what is not a kind of the run."""
     return f"k{figures.colours[kind] % COLOURS}" if kind in figures.colours else "all"
 
 
@@ -112,7 +112,7 @@ def learning(figures: Figures) -> Markup:
     return join((words, grid(solved, rewarded)))
 
 
-def smoothed(name: str, class_: str, sums: Sequence[Sums], figures: Figures, interval: Interval) -> Curve:
+def smoothed(name: str, class_: str, sums: Sequence[Sums], figures: Figures, interval: IntervalFormula) -> Curve:
     """Return the smoothed curve of a series, with the mean of each bin behind it."""
     return Curve(name, class_, smooth(sums, figures.bins, interval), [part.mean for part in sums])
 

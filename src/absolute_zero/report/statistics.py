@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from absolute_zero.evals.statistics import Estimate
+
 Z: Final = 1.959964
 """Standard errors on each side of a 95 % interval."""
 
@@ -48,15 +50,8 @@ class Sums(NamedTuple):
         return self.x / self.n if self.n else None
 
 
-class Estimate(NamedTuple):
-    """A value with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-Interval = Callable[[float, float, float, float], Estimate]
+IntervalFormula = Callable[[float, float, float, float], Estimate]
+"""From a mean, its standard error, and how many observations and clusters it rests on."""
 
 
 def mean_interval(value: float, error: float, n: float, clusters: float) -> Estimate:
@@ -78,7 +73,7 @@ def share_interval(value: float, error: float, n: float, clusters: float) -> Est
     return Estimate(value, max(0.0, centre - half), min(1.0, centre + half))
 
 
-def estimate(parts: Sequence[tuple[float, Sums]], interval: Interval) -> Estimate | None:
+def estimate(parts: Sequence[tuple[float, Sums]], interval: IntervalFormula) -> Estimate | None:
     """Return the mean of weighted parts, and its interval: the ratio estimator, with the variance between clusters."""
     n = sum(weight * part.n for weight, part in parts)
     if n <= 0:
@@ -136,7 +131,7 @@ class Bins:
         return [(1 - abs(other - index) / (reach + 1), other) for other in near]
 
 
-def smooth(series: Sequence[Sums], bins: Bins, interval: Interval = share_interval) -> list[Estimate | None]:
+def smooth(series: Sequence[Sums], bins: Bins, interval: IntervalFormula = share_interval) -> list[Estimate | None]:
     """Return the smoothed curve; None in a bin where nothing was measured in or near it."""
     windows = map(bins.window, range(bins.count))
     return [estimate([(weight, series[other]) for weight, other in window], interval) for window in windows]

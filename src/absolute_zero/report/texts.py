@@ -39,7 +39,7 @@ class TaskTexts:
             return [(PAYLOAD, task.payload)]
         try:
             parts = [(_text(label), _text(text)) for label, text in task_type.show(task)]
-        except Exception as error:  # a stranger's code may raise anything
+        except Exception as error:  # a plug-in's code may raise anything
             self._blame(f"task {task.id}: {_why(error)}")
             return [(PAYLOAD, task.payload)]
         return parts or [(PAYLOAD, task.payload)]
@@ -64,7 +64,7 @@ def open_texts(settings: Mapping[str, Any]) -> TaskTexts:
         cfg = Config.model_validate_json(json.dumps(settings))
         task_types = cast("Sequence[TaskType]", load("domains", cfg.domain).task_types(cfg))
         return TaskTexts({task_type.kind: task_type for task_type in task_types})
-    except Exception as error:  # settings of another version, a package that is missing, or a stranger's mistake
+    except Exception as error:  # settings of another version, a package that is missing, or a plug-in's mistake
         return TaskTexts(fault=_why(error))
 
 

@@ -1,6 +1,6 @@
 """The run database: what happened in a run, one SQLite file, one transaction per step.
 
-System of record. Whoever has this file can rebuild the buffer and go on exactly: accepted tasks with their
+System of record. Whoever has this file can rebuild the buffer and resume exactly: accepted tasks with their
 provenance, later outcomes, the state of the advantage estimators, every response and what it earned, rejections,
 metrics, flags, and which checkpoint belongs to which step.
 
@@ -9,13 +9,13 @@ power cut (as far as the disk keeps what it says); it can be read while the run 
 rows in every table but `clocks`; floats and texts come back exactly, whatever a model wrote; a commit costs the same
 beside a million tasks as beside none. A database of an older schema is migrated when it is opened for writing, whole
 or not at all, and read from a migrated copy in memory otherwise; one of a newer schema is refused. What the user can
-mend is a UserError of one line.
+fix is a UserError of one line.
 
 Does not keep token ids or log-probabilities, does not lock the run folder (a second writer is discovered when it
 writes), and does not copy: while a run is on, copy with SQLite's own `.backup` or `VACUUM INTO`, never one file alone.
 
 `rows` is how values are written down, `migrations` how older runs become new ones, `files` what the file system
-allows, `database` the rest.
+allows, `errors` what to do about a failure of SQLite, `database` the rest.
 """
 
 from absolute_zero.store.database import Store

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self, final
 
-from absolute_zero.disk import explain_failures
+from absolute_zero.store.errors import explain_failures
 from absolute_zero.store.files import MOUNTS, network
 from absolute_zero.store.migrations import MIGRATIONS, migrate, schema_of
 from absolute_zero.store.rows import (
@@ -81,7 +81,7 @@ class Store:
         `rollouts` says of which responses the texts are kept: `all`, one prompt in sixteen with all its rollouts
         (`sample`), or `none`; what they earned is kept always. A database of an older schema is migrated in place,
         whole or not at all. Raises UserError if the folder is missing or cannot be written, if the file is damaged or
-        is no run database or one of a newer version, or if another process is writing to it for longer than
+        is not a run database or one of a newer version, or if another process is writing to it for longer than
         `patience` seconds.
         """
         if not os.path.isdir(path.parent):  # pathlib's own raises where a folder above may not be entered
@@ -98,7 +98,7 @@ class Store:
                 database.execute(f"PRAGMA synchronous={'EXTRA' if kind else 'FULL'}")
                 if 0 < old < SCHEMA:
                     migrate(path, database)
-                    notes.append(f"it has schema {SCHEMA} now, and had {old}: older versions of azr read it no more")
+                    notes.append(f"it has schema {SCHEMA} now, and had {old}: older versions of azr cannot read it")
                 database.execute("BEGIN IMMEDIATE")  # fails here and now where a writer holds on
                 if not _schema(path, database):
                     for statement in TABLES.split(";"):
@@ -173,7 +173,7 @@ class Store:
         `clocks` are wall times and throughput, which differ between equal runs. `step.stats` are not kept of
         themselves: the caller knows which of them are metrics and which are clocks. Raises ValueError, and keeps
         nothing, if the step is not later than the last one, if its tasks do not count on from the last one, if its
-        state is no plain data (as JSON has it, with texts for keys), or if two clocks have the same name; UserError if
+        state is not plain data (as JSON has it, with texts for keys), or if two clocks have the same name; UserError if
         the disk is full or fails, or if another process has written.
         """
         number = step.number
@@ -225,7 +225,7 @@ class Store:
             later = [encode_text(key) for key, after in named if after.isdecimal() and int(after) > step]
             self._database.executemany("DELETE FROM run WHERE key = ?", [(key,) for key in later])
 
-    def set_run(self, key: str, value: str) -> None:
+    def set_fact(self, key: str, value: str) -> None:
         """Keep one fact about the whole run, such as its settings as JSON; what was there under that key is replaced.
         A key whose last word is a number is about that step, and `rewind` forgets it with the step.
         Wall times and paths have no place here, if equal runs are to have equal rows."""
@@ -264,8 +264,8 @@ class Store:
         """Return the last step that is there whole; None before the first."""
         return self._tip()[0]
 
-    def run(self, key: str) -> str | None:
-        """Return what `set_run` kept under this key."""
+    def get_fact(self, key: str) -> str | None:
+        """Return what `set_fact` kept under this key; None if nothing."""
         rows = self._rows("SELECT value FROM run WHERE key = ?", encode_text(key))
         return decode_text(rows[0][0]) if rows else None
 

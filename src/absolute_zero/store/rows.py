@@ -1,7 +1,7 @@
 """How values are written as rows of the run database, and read back. Pure functions; no file is touched.
 
 Text. TEXT holds UTF-8, NULs included (SQL's own `length` stops at one; Python does not). A text with a lone surrogate
-is no UTF-8: it is stored in the same column as a BLOB of its `surrogatepass` bytes. Prompts and responses are always
+is not UTF-8: it is stored in the same column as a BLOB of its `surrogatepass` bytes. Prompts and responses are always
 BLOBs: zlib over those bytes. A prompt of chat messages is the text of a JSON list of [role, content].
 
 Floats stand in columns without a type, where SQLite keeps all 64 bits (a REAL column loses the sign of zero). It has
@@ -90,7 +90,7 @@ class Checkpoint:
     digest: str
     """Checksum of its contents."""
     folder: str
-    """Where it is, as the caller names it; kept among the clocks, as it is no fact of the run."""
+    """Where it is, as the caller names it; kept among the clocks, as it is not a fact of the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ def step_row(step: Step, tasks: int) -> Row:
     try:
         state = encode_json(dict(step.state))
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"step {step.number}: the state of the estimators is no plain data: {error}") from error
+        raise ValueError(f"step {step.number}: the state of the estimators is not plain data: {error}") from error
     return (step.number, tasks, state)
 
 

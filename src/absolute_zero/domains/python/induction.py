@@ -21,7 +21,7 @@ from absolute_zero.values import Value, read
 
 LABELS: Final = {Role.PROPOSE: (text.INPUTS, text.INPUT, text.MESSAGE), Role.SOLVE: (text.PROGRAM,)}
 DISTINCT: Final = 3
-"""A task has at least so many different outputs (or as many as inputs, if those are fewer)."""
+"""A task has at least this many different outputs (or as many as inputs, if those are fewer)."""
 
 _CODE: Final = re.compile(
     r"```|\bdef \w+\(|\blambda\b[^.]*:|^ *(?:return|import|from)\b(?=.*[^\w ,.!?'-])"

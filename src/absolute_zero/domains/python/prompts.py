@@ -49,7 +49,7 @@ class Prompts:
             try:
                 template = Template(file.read_text(encoding="utf-8").removesuffix("\n"))
             except (OSError, UnicodeDecodeError) as error:
-                raise self._fault(f"{file_name} cannot be read as text ({error}): mend or remove it") from None
+                raise self._fault(f"{file_name} cannot be read as text ({error}): fix or remove it") from None
             name = file_name.removesuffix(".txt")
             known = NAMES.get(name, frozenset()) | ALWAYS
             unknown = [f"${each}" for each in template.get_identifiers() if each not in known]

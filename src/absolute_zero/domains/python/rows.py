@@ -95,21 +95,21 @@ def _from_person(row: Mapping[str, Any]) -> Task | Proposal:
     if len(inputs) + len(outputs) != 1 or message:
         raise UserError("beside a program give either one input (deduction) or one output (abduction)")
     if refusal := guard(program):
-        raise UserError(f"the program makes no task ({refusal}): mend it")
+        raise UserError(f"the program makes no task ({refusal}): fix it")
     if outputs:
         return _known(task_of(ABDUCTION, program, (("", _value(outputs[0])),)))
     answer = text.render_program_and_input(program, inputs[0])
     proposal = parse_program_and_input(DEDUCTION, answer, Limits())
     if isinstance(proposal, Grade):
         reason = f"{proposal.reason} {proposal.detail}".strip()
-        raise UserError(f"the program makes no task ({reason}): mend it or its input")
+        raise UserError(f"the program makes no task ({reason}): fix it or its input")
     return proposal
 
 
 def _texts(row: Mapping[str, Any], name: str) -> list[str]:
     values: Any = row.get(name) or []
     if not isinstance(values, list | tuple):
-        raise UserError(f"{name} is no list of texts: give one, such as [\"1, 'a'\"]")
+        raise UserError(f"{name} is not a list of texts: give one, such as [\"1, 'a'\"]")
     return [str(value) for value in values]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
@@ -117,14 +117,14 @@ def _arguments(text_: str) -> str:
     try:
         return written(text_)
     except (Unreadable, Unwritable) as error:
-        raise UserError(f"input {text_!r} is no list of literals ({error}): write it as between brackets") from None
+        raise UserError(f"input {text_!r} is not a list of literals ({error}): write it as between brackets") from None
 
 
 def _value(output: str) -> str:
     try:
         return canonical(read(output))
     except (Unreadable, Unwritable) as error:
-        raise UserError(f"output {output!r} is no literal value ({error}): write it as Python does") from None
+        raise UserError(f"output {output!r} is not a literal value ({error}): write it as Python does") from None
 
 
 # --- what is held out, and what stands or falls together ----------------------------------------------------
@@ -147,7 +147,7 @@ def held_out_forms(row: Mapping[str, Any]) -> list[str]:
         return [normal_form(program, called=name) for name in ([ENTRY] if ENTRY in names else names)]
     except (ValueError, LookupError, AttributeError, TypeError, Unreadable):
         wanted = "a Python function under `program` or `code`"
-        raise UserError(f"not a JSON object with {wanted}: mend the row") from None
+        raise UserError(f"not a JSON object with {wanted}: fix the row") from None
 
 
 def group_of(program: str) -> str:

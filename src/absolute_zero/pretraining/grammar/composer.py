@@ -86,7 +86,7 @@ class Composer:
         self.over = Expressions(dice, scope)
 
     def body(self, lines: int) -> list[Statement] | None:
-        """Return statements of about so many lines, the last of which is a `return`; None where that did not work."""
+        """Return statements of about this many lines, the last of which is a `return`; None where that did not work."""
         body: list[Statement] = []
         left = lines
         if self.scope.helper is not None and self.dice.often(0.7):

@@ -59,7 +59,7 @@ def pair(program: Program, arguments: tuple[Any, ...]) -> Pair | None:
 
 
 def find_case(dice: Dice, wanted: int = 5, distinct: int = 2) -> Case:
-    """Return a case of so many pairs, with at least so many different outputs."""
+    """Return a case of this many pairs, with at least this many different outputs."""
     while True:
         program = write_program(dice)
         pairs: dict[str, Pair] = {}

@@ -39,7 +39,7 @@ THOUGHT: Final = 120
 DOCUMENT: Final = 300
 """Longest document."""
 POOL: Final = 20_000
-"""References are drawn from so many cases, which are drawn once for each seed."""
+"""References are drawn from this many cases, which are drawn once for each seed."""
 IDENTITY: Final = Payload("def f(x):\n    return x", (("1", "1"),))
 """The zero triplet, from which self-play starts (paper section 3.3)."""
 
@@ -112,7 +112,7 @@ _TYPES: Final = {"ints": "list", "strs": "list", "pair": "tuple", "table": "dict
 
 @lru_cache
 def task_types(inputs: int) -> dict[str, TaskType]:
-    """Return the task types whose prompts documents have, with so many inputs in induction."""
+    """Return the task types whose prompts documents have, with this many inputs in induction."""
     cfg = Config.model_validate({"templates": "compact", "python": {"inputs": inputs}})
     return {task_type.kind: task_type for task_type in DOMAIN.task_types(cfg)}
 
@@ -228,7 +228,7 @@ def _abduce_in_vain(case: Case, example: Pair, dice: Dice) -> Document | None:
 
 
 def _wrong_inputs(program: Program, example: Pair, dice: Dice, draws: int) -> Iterator[tuple[str, Sequence[Piece]]]:
-    """Yield so many near misses, but for those that are none: the input's text, and the attempt."""
+    """Yield at most this many near misses, none of them right: the input's text, and the attempt."""
     for _ in range(draws):
         missed = pair(program, near_arguments(example.arguments, program.sorts, dice))
         if missed is not None and missed.output != example.output:
@@ -280,7 +280,7 @@ def _induction(case: Case, dice: Dice) -> Payload:
 def _wrong_programs(
     case: Case, shown: Sequence[Pair], dice: Dice, course: Course, draws: int
 ) -> Iterator[tuple[str, Sequence[Piece]]]:
-    """Yield so many other programs, but for those that are no candidates: the text, and the attempt."""
+    """Yield at most this many other programs, all of them candidates: the text, and the attempt."""
     for _ in range(draws):
         far = course.far > 0 and dice.often(course.far)
         missed = _missed(case, shown, _far_program(case, dice) if far else near_program(case.program, dice))

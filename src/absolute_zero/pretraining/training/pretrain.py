@@ -4,7 +4,7 @@ A Llama of a few million parameters (head size 32, 2 key-value heads, tied embed
 products of matrices in bfloat16 where the hardware does them well, on a CPU and on a GPU alike. Matrices are trained
 with Muon, the rest with AdamW.
 
-Promises: a run can be killed at any moment and goes on from its last checkpoint, with the same documents; with the
+Promises: a run can be killed at any moment and resumes from its last checkpoint, with the same documents; with the
 same budget in tokens, seed, precision and versions it gives the same weights. No weight is trained on anything held out
 (the tokenizer counts pieces of all documents). Writes
 `model/` (weights in bfloat16 and the tokenizer, for `transformers`), `curve.csv` and `checkpoint.pt` into its folder.
@@ -143,7 +143,7 @@ def pretrain(folder: Path, settings: Settings, *, resume: bool = False, say: Say
     already or (`resume`) none, a damaged one or one with other settings, and for a device or files that are not there.
     """
     if resume and not os.path.exists(folder / CHECKPOINT):
-        raise UserError(f"{folder} holds no run to go on with: leave --resume out, or name another folder")
+        raise UserError(f"{folder} holds no run to resume: leave --resume out, or name another folder")
     lasting = settings.lasting()
     start = None if settings.start is None else _opened(settings.start)
     with explain_failures(folder):
@@ -169,7 +169,7 @@ def _kept(folder: Path, lasting: Mapping[str, str], resume: bool) -> Any:
     checkpoint = folder / CHECKPOINT
     if not resume:
         if checkpoint.exists():
-            raise UserError(f"{folder} holds a run already: go on with it (--resume), or choose another folder")
+            raise UserError(f"{folder} holds a run already: resume it (--resume), or choose another folder")
         if (folder / MODEL).exists():
             raise UserError(f"{folder} holds a finished model and no checkpoint of it: choose another folder")
         return None
@@ -246,7 +246,7 @@ def new_model(vocabulary: int, settings: Settings, tokenizer: Any) -> Any:
 
 
 def micro_batches(rows: Sequence[Row], budget: int) -> list[list[Row]]:
-    """Return the rows, the longest first, in micro-batches of at most so many tokens (or of one row that is longer)."""
+    """Return the rows, longest first, in micro-batches of at most this many tokens (or of one row that is longer)."""
     return pack(reversed(rows), lambda batch: sum(len(row.tokens) for row in batch), budget)
 
 

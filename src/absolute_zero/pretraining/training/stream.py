@@ -1,7 +1,7 @@
 """Documents as tokens, step by step: what pretraining reads, drawn in processes of their own.
 
 Promises: the documents of step s are numbers s * B to (s + 1) * B - 1 of the seed, however many workers draw them, so
-a run can go on at any step. Workers end with their owner, however it ends. Imports no torch.
+a run can be resumed at any step. Workers end with their owner, however it ends. Imports no torch.
 """
 
 import itertools

@@ -29,7 +29,7 @@ def digest(*texts: str) -> str:
 def written(arguments: str) -> str:
     """Return the one text of an argument list: values in canonical form, keywords last and sorted by name.
 
-    Raises Unreadable for a text that is no argument list, and Unwritable for one that is too large.
+    Raises Unreadable for a text that is not an argument list, and Unwritable for one that is too large.
 
     >>> written("[1,2] , y = 0x10  # sixteen")
     '[1, 2], y=16'
@@ -107,7 +107,7 @@ def facts(
 ) -> Facts:
     """Return the facts of a program with its pairs, and its `results` where it was `asked` (`probes`); None: nowhere.
 
-    Errors are no variation. With fewer than two values on kindred inputs, a program is not called constant.
+    Errors are not a variation. With fewer than two values on kindred inputs, a program is not called constant.
     """
     normal = digest(normal_form(program))
     inputs = sorted(bound(program, argument) for argument, _ in pairs)

@@ -32,7 +32,7 @@ _FIELDS: Final[Mapping[type[ast.AST], str]] = {
 def normal_form(program: str, called: str = ENTRY) -> str:
     """Return the program without what only a reader sees; own names are numbered. `called`: the function that is `f`.
 
-    Raises Unreadable for a text that is no program.
+    Raises Unreadable for a text that is not a program.
 
     >>> normal_form("def f(total: int):\\n    '''Twice.'''\\n    return total * 2  # or +")
     'def f($0):\\n    return $0 * 2'
@@ -49,7 +49,7 @@ def normal_form(program: str, called: str = ENTRY) -> str:
 
 
 def functions(program: str) -> list[str]:
-    """Return the names of the functions at the top level. Raises Unreadable for a text that is no program."""
+    """Return the names of the functions at the top level. Raises Unreadable for a text that is not a program."""
     return [node.name for node in parse_program(program).body if isinstance(node, ast.FunctionDef)]
 
 

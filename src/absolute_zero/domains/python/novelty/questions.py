@@ -17,7 +17,7 @@ from absolute_zero.values import MAX_TEXT, Unwritable, Value, canonical, read_ar
 KINDRED: Final = 8
 """Inputs of the same types: what a behaviour is made of."""
 COMMON: Final = 4
-"""Inputs that every program of so many arguments is asked: one that answers them works on any type."""
+"""Inputs that every program of this many arguments is asked: one that answers them works on any type."""
 NEAR: Final = 4
 """Inputs like the own one: they say whether the program is constant, together with the others."""
 
@@ -29,14 +29,14 @@ _FIXED, _KEYS, _KEY = 4, 8, 20
 record with these keys, in every other probe."""
 _Part = TypeVar("_Part")
 _MEMBERS: Final = 200  # values in one probe: nested shapes multiply
-_ARGUMENTS: Final = 64  # to more than so many nothing is put but the empty list: each costs a generator
+_ARGUMENTS: Final = 64  # with more than this many, only the empty list is asked: each costs a generator
 
 
 @lru_cache(maxsize=256)  # asked when they are run, and again when their results are read
 def probes(arguments: str) -> tuple[str, ...]:
     """Return what a program is asked besides its own input: the kindred inputs, the common ones, the near ones.
 
-    Raises Unreadable for a text that is no argument list.
+    Raises Unreadable for a text that is not an argument list.
     """
     return (*kindred(arguments), *common(arguments), *near(arguments))
 
@@ -47,7 +47,7 @@ def probes(arguments: str) -> tuple[str, ...]:
 def kindred(arguments: str, count: int = KINDRED) -> tuple[str, ...]:
     """Return argument lists of the same types as this one: the same ones for every list of these types.
 
-    Raises Unreadable for a text that is no argument list.
+    Raises Unreadable for a text that is not an argument list.
 
     >>> kindred("1, 'a'", count=2) == kindred("2, 'bcd'", count=2)
     True
@@ -165,7 +165,7 @@ _ANY: Final = ("'ab1c'", "[3, 1, 2]", "{'b': 2, 'a': 1}", "(5, 'x', 2.5, 'y', 7)
 def common(arguments: str) -> tuple[str, ...]:
     """Return argument lists as long as this one, of things of all sorts.
 
-    Raises Unreadable for a text that is no argument list.
+    Raises Unreadable for a text that is not an argument list.
     """
     values, keywords = read_arguments(arguments)
     size = len(values) + len(keywords)
@@ -181,7 +181,7 @@ def common(arguments: str) -> tuple[str, ...]:
 def near(arguments: str, count: int = NEAR) -> tuple[str, ...]:
     """Return up to `count` argument lists that differ from this one in one argument, and from each other.
 
-    Raises Unreadable for a text that is no argument list.
+    Raises Unreadable for a text that is not an argument list.
     """
     values, keywords = read_arguments(arguments)
     parts = [*values, *(keywords[name] for name in sorted(keywords))]
