@@ -6,10 +6,12 @@ is thought and what answer. A prompt of plain text is its author's own, and is t
 
     strict    `<think>...</think><answer>...</answer>`, nothing outside (paper section 3.1)
     natural   what a chat model writes by itself: all before the last blocks of the right kind is the thought. An
-              answer that the model's own end token closes is an answer; a block without an end is none
+              answer that the model's own end token closes is an answer, and `</answer>` ends a block that is open; a
+              block without any end is none
 
 Promises: pure functions of their arguments; `read` takes any text and never raises. What the strict form reads, the
-natural one reads alike. Does not know models: what a chat template makes of messages is `ports.Chat`. Floor 1.
+natural one reads alike, but for blocks without an end of their own. Does not know models: what a chat template makes of
+messages is `ports.Chat`. Floor 1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -157,8 +159,9 @@ class Form:
             return Grade(Status.MALFORMED, reason="truncated")
         response = self._canonical(prompt, completion.text)
         parts = text.thought_and_answer(response, opened=prompt.opens_thought)
-        if isinstance(parts, Refusal) and self.reading == "natural":
-            parts = natural(response, self.labels.get(slot, ()))
+        if self.reading == "natural":
+            labels = self.labels.get(slot, ())
+            parts = natural(response, labels) if isinstance(parts, Refusal) else _with_its_end(parts, labels)
         if isinstance(parts, Refusal):
             return Grade(Status.MALFORMED, reason=parts.reason, detail=parts.detail)
         return parts
@@ -191,13 +194,15 @@ def natural(response: str, labels: Sequence[str]) -> Answer | Refusal:
     >>> natural("f(1) is 2, so:\\n```output\\n2\\n```\\nDone.", ("output",)).text
     '```output\\n2\\n```'
     """
-    rest = response.rpartition(THOUGHT)[2]
+    rest, ended = response.rpartition(THOUGHT)[2], ""
     tagged = ANSWER in rest
     if tagged:
-        rest = rest.rpartition(ANSWER)[2].partition(ANSWERED)[0]
+        rest, ended, _ = rest.rpartition(ANSWER)[2].partition(ANSWERED)
     if not rest.strip():
         return Refusal(Reason.EMPTY if tagged else Reason.NO_ANSWER)
     blocks, _ = text.split_blocks(rest, labels)
+    if ended and blocks:  # the tag ends the block, too
+        blocks[-1] = replace(blocks[-1], text=blocks[-1].text.rstrip("\n"), closed=True)
     if (tagged and not blocks) or (not labels and (tagged or not blocks)):
         answer = rest if tagged else rest.strip().splitlines()[-1]
         return Answer(_before(response, answer), answer, strict=False)
@@ -216,6 +221,15 @@ def told_apart(prompt: Prompt, completion: Completion) -> Answer | None:
     parts = text.thought_and_answer(completion.text, prompt.opens_thought)
     parts = natural(completion.text, ()) if isinstance(parts, Refusal) else parts
     return None if isinstance(parts, Refusal) else parts
+
+
+def _with_its_end(answer: Answer, labels: Sequence[str]) -> Answer:
+    """Return an answer in tags whose last block has an end: that of the answer, if it has none of its own."""
+    blocks, _ = text.split_blocks(answer.text, labels)
+    if not blocks or blocks[-1].closed:
+        return answer
+    written = "\n".join(text.render_block(block.label, block.text.rstrip("\n")) for block in blocks)
+    return Answer(answer.thought, written, strict=False)
 
 
 def _chosen(blocks: Sequence[Block], labels: Sequence[str]) -> list[Block] | Refusal:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from absolute_zero.forms import Example, Form, Slot, natural
 from absolute_zero.ports import Chat
-from absolute_zero.text import LABELS, TAGS, Answer, Reason, render_block, thought_and_answer
+from absolute_zero.text import LABELS, TAGS, Answer, Reason, render_block, split_blocks, thought_and_answer
 from absolute_zero.types import Completion, Grade, Message, Prompt, Refusal, Role, Status
 
 SOLVE: Slot = ("deduction", Role.SOLVE)
@@ -143,6 +143,17 @@ def test_a_response_without_tokens_or_truncated() -> None:
     assert closed.status is Status.MALFORMED
 
 
+def test_the_tag_of_the_answer_ends_an_open_block_in_the_natural_form() -> None:
+    """A small model forgets the fence more often than the tag."""
+    prompt = Prompt("?", opens_thought=True)
+    response = completion("a = 5\n</think>\n<answer>\n```output\n5\n</answer>")
+    assert NATURAL.read(SOLVE, prompt, response) == Answer("a = 5\n", "```output\n5\n```", strict=False)
+    loose = completion("a = 5\n<answer>\n```output\n5\n</answer>")
+    read = NATURAL.read(SOLVE, prompt, loose)
+    assert isinstance(read, Answer)
+    assert read.text == "```output\n5\n```"
+
+
 FENCED = "```output\n2\n```"
 
 
@@ -203,7 +214,7 @@ def test_the_natural_form_is_total_and_reads_the_strict_one_alike(response: str,
     for labels in ((), ("output",), LABELS):
         read = replace(NATURAL, labels={SOLVE: labels}).read(SOLVE, prompt, completion(response))
         strict = thought_and_answer(response, opened)
-        if isinstance(strict, Answer):
+        if isinstance(strict, Answer) and all(block.closed for block in split_blocks(strict.text, labels)[0]):
             assert read == strict
         assert isinstance(read, Answer | Grade)
 
