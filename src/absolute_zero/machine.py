@@ -1,9 +1,24 @@
 """What this machine has, as far as this process may use it. Imports nothing heavy: standard library. Floor 0."""
 
 import os
+from pathlib import Path
+
+CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where a container's limit of memory stands: cgroups of version 2, and 1."""
 
 
 def processors() -> int:
     """Return how many processors this process may run on, which may be fewer than there are; at least 1."""
     affinity = getattr(os, "sched_getaffinity", None)  # macOS and Windows have no such call
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def memory() -> int:
+    """Return the bytes of memory there are, or that this container may have; not how many are free."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in CGROUP_LIMITS:
+        try:
+            limits.append(int(Path(name).read_text("ascii")))
+        except (OSError, ValueError):  # no such file, or no limit ("max")
+            continue
+    return min(limits)
