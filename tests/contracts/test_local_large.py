@@ -140,10 +140,12 @@ def test_weights_are_packed_where_memory_allows(monkeypatch: pytest.MonkeyPatch)
 def test_prompts_at_the_borders(as_large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The context has 256 tokens, and what fits is cut there; what leaves no room, or is too long, has no tokens."""
     local_policy = large(monkeypatch) if as_large else policy("qwen2")
+    local_policy.tokens = TOKENS  # without an end token: what is drawn does not end it
     prompts = [Prompt("x" * length) for length in (254, 255, 256, 300, 200, 65, 66, 1)]
     rows = local_policy.sample(prompts, 2, Sampling(max_tokens=60, stop=()), [Key(0)] * 8)
     assert [[len(c.tokens) for c in row] for row in rows] == [[n, n] for n in (2, 1, 0, 0, 56, 60, 60, 60)]
     assert all(c.truncated for row in rows for c in row)
     short = policy("qwen2", sampling={"max_prompt_tokens": 65})
+    short.tokens = TOKENS
     rows = short.sample(prompts, 1, Sampling(max_tokens=3, stop=()), [Key(0)] * 8)
     assert [len(row[0].tokens) for row in rows] == [0, 0, 0, 0, 0, 3, 0, 3]
