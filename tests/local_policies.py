@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import torch
+
 import tiny_models
 from absolute_zero.config import Config
 from absolute_zero.keys import Key
@@ -31,3 +33,11 @@ def samples_of(local: LocalPolicy, seed: int = 0, n: int = 3) -> list[Sample]:
         for index, (prompt, row) in enumerate(zip(PROMPTS, rows, strict=True))
         for attempt, completion in enumerate(row)
     ]
+
+
+def by_transformers(model: Any, prompt: list[int], tokens: tuple[int, ...], temperature: float) -> list[float]:
+    """Return log-probabilities of a completion by the model's own forward, on the one sequence, without a cache."""
+    with torch.no_grad():
+        logits = model(torch.tensor([[*prompt, *tokens]]), use_cache=False).logits[0, len(prompt) - 1 : -1]
+    every = (logits.double() / temperature).log_softmax(-1)
+    return every.gather(-1, torch.tensor(tokens)[:, None])[:, 0].tolist()

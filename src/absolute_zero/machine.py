@@ -7,6 +7,9 @@ import os
 import subprocess
 from pathlib import Path
 
+CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where a container's limit of memory stands: cgroups of version 2, and 1."""
+
 
 def processors() -> int:
     """Return how many processors this process may run on, which may be fewer than there are; at least 1."""
@@ -25,3 +28,14 @@ def commit() -> str:
         return subprocess.run(command, cwd=here.parent, capture_output=True, text=True).stdout.strip()
     except OSError:
         return ""
+
+
+def memory() -> int:
+    """Return the bytes of memory there are, or that this container may have; not how many are free."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in CGROUP_LIMITS:
+        try:
+            limits.append(int(Path(name).read_text("ascii")))
+        except (OSError, ValueError):  # no such file, or no limit ("max")
+            continue
+    return min(limits)

@@ -11,17 +11,9 @@ from absolute_zero.policy import decoding, generic, sampler
 from absolute_zero.policy.tokens import Tokens
 from absolute_zero.policy.transformer import Weights, supported
 from absolute_zero.types import Completion, Message, Prompt, Sample, Sampling, UserError
-from local_policies import PROMPTS, policy
+from local_policies import PROMPTS, by_transformers, policy
 
 EVERY = pytest.mark.parametrize("name", tiny_models.CONFIGS)
-
-
-def by_transformers(model: Any, prompt: list[int], tokens: tuple[int, ...], temperature: float) -> list[float]:
-    """Return log-probabilities of a completion by the model's own forward, on the one sequence, without a cache."""
-    with torch.no_grad():
-        logits = model(torch.tensor([[*prompt, *tokens]]), use_cache=False).logits[0, len(prompt) - 1 : -1]
-    every = (logits.double() / temperature).log_softmax(-1)
-    return every.gather(-1, torch.tensor(tokens)[:, None])[:, 0].tolist()
 
 
 @EVERY

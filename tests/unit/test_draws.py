@@ -92,3 +92,13 @@ def test_logits_that_are_no_numbers_show_in_the_logprob() -> None:
     )
     assert 0 <= int(token[0]) < 2
     assert logprob.isnan().tolist() == [True, False]
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.9])
+def test_rows_looked_at_in_parts_get_the_same_bits(top_p: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = torch.randn(23, 1000, generator=torch.Generator().manual_seed(0)) * 2
+    uniform = uniforms(torch.arange(23), torch.zeros(23, dtype=torch.int64))
+    whole = sample_token(logits, uniform, 0.7, top_p)
+    monkeypatch.setattr("absolute_zero.policy.draws.AT_ONCE", 5000)
+    parts = sample_token(logits, uniform, 0.7, top_p)
+    assert [part.tolist() for part in parts] == [part.tolist() for part in whole]

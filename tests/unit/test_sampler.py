@@ -134,3 +134,12 @@ def test_broken_weights_raise_a_line() -> None:
     engine._logits = lambda rows: torch.full((len(rows), 5), torch.nan)  # type: ignore[method-assign]
     with pytest.raises(AbsoluteZeroError, match="not numbers"):
         run(engine)
+
+
+@pytest.mark.parametrize(("memory", "most"), [(65, 4), (64, 3)])
+def test_a_prefix_takes_memory_once(memory: int, most: int) -> None:
+    # Ten rollouts of a prompt of 10 tokens, of which 5 are a prefix: 5 bytes once, and 5 + 10 for every row.
+    engine = Scripted([[*ids("ab"), END]])
+    prompt, settings = [0, *[9] * 9], Sampling(max_tokens=10)
+    sample(lambda: engine, TOKENS, [prompt], [list(range(10))], settings, 1000, memory, [prompt[:5]])
+    assert max(engine.sizes) == most

@@ -12,13 +12,17 @@ from itertools import islice
 from typing import TypeVar
 
 import torch
+from torch import nn
 
-from absolute_zero.machine import processors
+from absolute_zero.machine import memory, processors
 from absolute_zero.types import UserError
 
 Result = TypeVar("Result")
 MAX_WORKERS = 4
 """Workers, unless more are asked for: each holds the activations of a micro-batch; all share Python's one lock."""
+
+LARGE = 50_000_000
+"""Parameters from which a model is large: its products are worth the threads of OpenMP, and its weights a worker."""
 
 
 def device(setting: str) -> torch.device:
@@ -41,7 +45,12 @@ def precision(setting: str, where: torch.device) -> torch.dtype:
     return torch.bfloat16 if any(has.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16")) else torch.float32
 
 
-def workers(setting: int, jobs: int, where: torch.device) -> int:
+def large(model: nn.Module) -> bool:
+    """Return whether a model is so large that one worker with all threads computes it."""
+    return sum(parameter.numel() for parameter in model.parameters()) >= LARGE
+
+
+def workers(setting: int, jobs: int, where: torch.device, large: bool = False) -> int:
     """Return how many of so many jobs to compute side by side, and give OpenMP the threads that are over.
 
     A worker is a thread of Python with, as a rule, one thread of OpenMP. Threads of OpenMP within a product wait for
@@ -52,8 +61,15 @@ def workers(setting: int, jobs: int, where: torch.device) -> int:
 
     Automatic (0): the processors there are, up to MAX_WORKERS, each with one thread of OpenMP. On a GPU there is one
     worker. Results depend on the setting and the machine, not on what it is doing.
+
+    A `large` model has one worker, with as many threads of OpenMP as the setting says, or (0) as there are processors:
+    its products take milliseconds each, so that waiting for each other costs little, and a second worker would read
+    the weights again, hold activations of its own, and have nothing to do where all is one micro-batch.
     """
     if where.type != "cpu":
+        return 1
+    if large:
+        torch.set_num_threads(setting or processors())
         return 1
     count = max(1, min(jobs, setting or min(processors(), MAX_WORKERS)))
     torch.set_num_threads(max(1, setting // count))
@@ -74,10 +90,18 @@ def run(jobs: Sequence[Callable[[], Result]], width: int) -> Iterator[Result]:
             running.extend(pool.submit(job) for job in islice(waiting, 1))
 
 
-def cache_bytes(where: torch.device) -> int:
-    """Return the bytes that the caches of the rows in flight may take: 1 GiB on a CPU, half of what a GPU has free."""
+CACHE_SHARE = 8
+"""The caches take at most one part in so many of the machine's memory, where they take more than 1 GiB."""
+
+
+def cache_bytes(where: torch.device, weights: int = 0) -> int:
+    """Return the bytes that the caches of the rows in flight may take; `weights` is what the model's take.
+
+    Half of what a GPU has free. On a CPU 1 GiB, or with larger weights as much as they take, but not more than a share
+    of the memory there is: so it depends on model and machine, and not on what the machine is doing.
+    """
     if where.type == "cuda":
         free, _ = torch.cuda.mem_get_info(where)
         unused = torch.cuda.memory_reserved(where) - torch.cuda.memory_allocated(where)
         return (free + unused) // 2
-    return 1 << 30
+    return max(1 << 30, min(weights, memory() // CACHE_SHARE))

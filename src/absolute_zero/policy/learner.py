@@ -106,7 +106,7 @@ class Learner:
     ) -> dict[str, float]:
         """Make one update. Fill in `old`, the log-probabilities before the first one, where there are none yet."""
         # transformers says nothing about threads: some models keep what they compute in themselves.
-        workers = hardware.workers(threads, len(batches) if self._ours else 1, self.device)
+        workers = hardware.workers(threads, len(batches) if self._ours else 1, self.device, hardware.large(self.model))
         self.optimizer.zero_grad(set_to_none=True)
         jobs = [
             partial(self._micro_batch, batch, old[index], total, workers > 1) for index, batch in enumerate(batches)

@@ -20,11 +20,12 @@ import torch
 from absolute_zero.config import Config
 from absolute_zero.keys import Key
 from absolute_zero.policy import folder as folders
-from absolute_zero.policy import hardware, opening, sampler
+from absolute_zero.policy import hardware, opening, packing, sampler
 from absolute_zero.policy.batches import Item
 from absolute_zero.policy.decoding import Decoder
 from absolute_zero.policy.generic import Generic, fit_attention
 from absolute_zero.policy.learner import Learner
+from absolute_zero.policy.prefixes import shared_prefixes
 from absolute_zero.policy.tokens import Tokens
 from absolute_zero.policy.transformer import Weights, supported
 from absolute_zero.ports import Chat
@@ -93,11 +94,15 @@ class LocalPolicy:
         # Shared out by length, so that the shares are alike.
         fit = sorted((index for index in range(len(ids)) if len(ids[index]) <= limit), key=lambda i: -len(ids[i]))
         most = max(1, min(len(fit), len(fit) * n // ROWS_PER_WORKER)) if supported(self.model) else 1
-        workers = hardware.workers(self.cfg.model.threads, most, self.device)
+        large = hardware.large(self.model)
+        workers = hardware.workers(self.cfg.model.threads, most, self.device, large)
+        # A small model computes a beginning in no time.
+        prefixes = shared_prefixes([ids[index] for index in fit]) if large and supported(self.model) else []
+        memory = hardware.cache_bytes(self.device, sum(weight.nbytes for weight in self.model.parameters())) // workers
         shares = [fit[first::workers] for first in range(workers) if fit and n]
         remedy = "fewer rollouts (solve.n_difficulty, solve.n_practice), or shorter completions (sampling.max_tokens)"
         with self._memory(remedy), torch.inference_mode():
-            engine = self._engines(max((len(ids[index]) for index in fit), default=0))
+            engine = self._engines(max((len(ids[index]) for index in fit), default=0), prefixes)
             jobs = [
                 partial(
                     sampler.sample,
@@ -107,7 +112,8 @@ class LocalPolicy:
                     [bits[index] for index in share],
                     sampling,
                     self.context,
-                    hardware.cache_bytes(self.device) // workers,
+                    memory,
+                    prefixes,
                 )
                 for share in shares
             ]
@@ -152,10 +158,12 @@ class LocalPolicy:
             self._adopt(model, tokenizer, reference)
         folders.restore(self.learner, state)
 
-    def _engines(self, longest: int) -> sampler.Engines:
+    def _engines(self, longest: int, prefixes: Sequence[Sequence[int]]) -> sampler.Engines:
         """Return what makes engines on the weights as they are now, for prompts of up to `longest` tokens."""
         if supported(self.model):
-            return partial(Decoder, Weights.of(self.model, self.dtype))
+            weights = Weights.of(self.model, self.dtype)
+            packs = hardware.large(self.model) and packing.packable(weights)
+            return partial(Decoder, packing.packed(weights) if packs else weights, prefixes)
         if self.dtype == torch.float32:
             fit_attention(self.model, longest)
             return partial(Generic, self.model)

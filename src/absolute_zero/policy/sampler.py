@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from absolute_zero.policy.draws import sample_token, signed, uniforms
+from absolute_zero.policy.prefixes import matching
 from absolute_zero.policy.tokens import Stops, Tokens
 from absolute_zero.types import AbsoluteZeroError, Completion, Sampling
 
@@ -103,18 +104,23 @@ def sample(
     sampling: Sampling,
     context: int,
     memory: int,
+    prefixes: Sequence[Sequence[int]] = (),
 ) -> list[list[Completion]]:
     """Return completions of tokenised prompts, one per key: [prompt][rollout].
 
     `engines` makes one without rows. `keys` are 64 bits for each rollout. Prompt and completion together are at most
     `context` tokens long, of which every prompt has to leave one. `memory` is what the caches of the rows in flight
-    may take, in bytes. Raises AbsoluteZeroError if the model's logits are no numbers.
+    may take, in bytes; `prefixes` are the beginnings of prompts that the engine holds only once. Raises
+    AbsoluteZeroError if the model's logits are no numbers.
     """
     engine = engines()
     stops = tokenizer.stops(sampling.stop)
     limits = [min(sampling.max_tokens, context - len(prompt)) for prompt in prompts]
     rollouts = [[Row(index, signed(key), limits[index]) for key in group] for index, group in enumerate(keys)]
-    longest = max(map(len, prompts), default=0) + sampling.max_tokens
+    beginnings = [*map(len, prefixes), 0]  # the last one is that of prompts without prefix
+    lengths = [len(prompt) - beginnings[matching(prompt, prefixes)] for prompt in prompts]
+    longest = max(lengths, default=0) + sampling.max_tokens
+    memory -= engine.bytes_per_token * sum(beginnings)
     capacity = max(1, min(MAX_ROWS, memory // (engine.bytes_per_token * longest)))
     waiting = list(_chunks(prompts, rollouts, capacity))[::-1]  # taken from the end
     rows: list[Row] = []
