@@ -55,6 +55,42 @@ def generate(policy: LocalPolicy, asked: list[Prompt], n: int, new: int) -> Call
     return run
 
 
+def sides_of(policy: LocalPolicy, asked: list[Prompt], chosen: argparse.Namespace) -> dict[str, Callable[[], int]]:
+    """Return what is measured by name: each works once, and returns how many tokens it sampled or learned from."""
+    keys = [Key(0).at(item) for item in range(len(asked))]
+
+    def with_threads(threads: int) -> None:
+        policy.cfg = policy.cfg.model_copy(update={"model": policy.cfg.model.model_copy(update={"threads": threads})})
+
+    def sampled(threads: int) -> list[list[Completion]]:
+        with_threads(threads)
+        return policy.sample(asked, chosen.rollouts, Sampling(max_tokens=chosen.new, stop=()), keys)
+
+    def sample(threads: int) -> Callable[[], int]:
+        return lambda: sum(len(completion.tokens) for rows in sampled(threads) for completion in rows)
+
+    def update(threads: int) -> Callable[[], int]:
+        samples = [
+            Sample(prompt, completion, advantage=1.0 - 2 * (number % 2))
+            for prompt, rows in zip(asked, sampled(0), strict=True)
+            for number, completion in enumerate(rows)
+        ]
+
+        def run() -> int:
+            with_threads(threads)
+            return int(policy.update(samples)["update/tokens"])
+
+        return run
+
+    every = {"one thread": 1, "all threads": processors(), "automatic": 0}
+    sides = {f"sample, {name}": sample(threads) for name, threads in every.items()}
+    if chosen.update:
+        sides |= {f"update, {name}": update(threads) for name, threads in every.items()}
+    if chosen.generate:
+        sides["generate, all threads"] = generate(policy, asked, chosen.rollouts, chosen.new)
+    return sides
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure threads and sampling; results go to benchmarks/results/.")
     parser.add_argument("model", help="a folder in Hugging Face's format, or 'embedded'")
@@ -71,36 +107,7 @@ def main() -> None:
     policy = LocalPolicy.open(path, Config.model_validate(settings))
     policy.tokens = Tokens(policy.tokens.tokenizer, [])  # exactly so many tokens: there is no end of text
     asked = prompts(policy.tokens, chosen.prompts, chosen.shared, chosen.own)
-    keys = [Key(0).at(item) for item in range(len(asked))]
-
-    def sampled(threads: int) -> list[list[Completion]]:
-        policy.cfg = policy.cfg.model_copy(update={"model": policy.cfg.model.model_copy(update={"threads": threads})})
-        return policy.sample(asked, chosen.rollouts, Sampling(max_tokens=chosen.new, stop=()), keys)
-
-    def sample(threads: int) -> Callable[[], int]:
-        return lambda: sum(len(completion.tokens) for rows in sampled(threads) for completion in rows)
-
-    def update(threads: int) -> Callable[[], int]:
-        samples = [
-            Sample(prompt, completion, advantage=1.0 - 2 * (number % 2))
-            for prompt, rows in zip(asked, sampled(0), strict=True)
-            for number, completion in enumerate(rows)
-        ]
-
-        def run() -> int:
-            policy.cfg = policy.cfg.model_copy(
-                update={"model": policy.cfg.model.model_copy(update={"threads": threads})}
-            )
-            return int(policy.update(samples)["update/tokens"])
-
-        return run
-
-    every = {"one thread": 1, "all threads": processors(), "automatic": 0}
-    sides = {f"sample, {name}": sample(threads) for name, threads in every.items()}
-    if chosen.update:
-        sides |= {f"update, {name}": update(threads) for name, threads in every.items()}
-    if chosen.generate:
-        sides["generate, all threads"] = generate(policy, asked, chosen.rollouts, chosen.new)
+    sides = sides_of(policy, asked, chosen)
     wall: dict[str, list[float]] = {name: [] for name in sides}
     cpu: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(chosen.rounds + 1):

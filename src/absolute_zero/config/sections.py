@@ -208,9 +208,9 @@ class Model(Section):
     device: Literal["auto", "cuda", "cpu"] = "auto"
     """`auto`: the GPU if there is one."""
     threads: Annotated[Int, Field(ge=0, le=1024)] = 0
-    """Threads that compute on the CPU; 0 is one per processor, up to four, and all there are for models of 50 million
-    weights or more. With 0, smaller models other than Llama, Qwen2 and Qwen3 get a single thread, as their work is not
-    divided."""
+    """Threads that compute on the CPU; 0 is one per processor, up to four.
+    With 0, models of 50 million weights or more get one for every processor, and smaller ones other than Llama, Qwen2
+    and Qwen3 a single thread, as their work is not divided."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of matrix products; weights are kept in float32. `auto`: bfloat16 where the hardware does it well."""
 
