@@ -143,7 +143,7 @@ def open_form(cfg: Config, policy: Policy, domain: Domain, task_types: Mapping[s
         None if settings.template == "text" else chat,
         settings.tags,
         settings.opening,
-        settings.system or "",
+        settings.system,
         [*settings.think, *settings.answer],
         examples,
         labels,

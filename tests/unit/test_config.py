@@ -85,7 +85,9 @@ def test_paper_is_the_paper_s_numbers_and_so_are_the_defaults() -> None:
     # 384 trained responses a step, and up to 1,536 difficulty rollouts.
     assert paper.propose.batch * len(paper.kinds) * len(paper.train_roles) == 384
     assert paper.propose.batch * len(paper.kinds) * paper.solve.n_difficulty == 1536
-    assert paper.model_copy(update={"model": Config().model}) == Config() == load(None)
+    assert (paper.form.reading, paper.form.template, paper.form.examples) == ("strict", "text", 0)
+    defaults = Config()
+    assert paper.model_copy(update={"model": defaults.model, "form": defaults.form}) == defaults == load(None)
 
 
 def test_laptop_speaks_the_embedded_model_s_language_and_tiny_builds_on_it() -> None:

@@ -125,27 +125,27 @@ class FormSection(Section):
     template writes as one whole text, up to the thought, are taken as they are."""
 
     reading: Literal["strict", "natural"] = "strict"
-    """`strict`: the paper's tags, nothing outside. `natural`: what a chat model writes by itself, all before the last
-    blocks of the right kind is the thought; an answer that the model's own end token closes is an answer."""
+    """`strict`: the paper's tags, nothing outside. `natural`: what a chat model writes by itself. All before the last
+    blocks of the right kind is the thought, and an answer that the model's own end token closes is an answer."""
     template: Literal["auto", "chat", "text"] = "auto"
-    """Prompts as messages in the model's chat template, or as the plain text of a conversation. `auto`: as messages if
-    the tokenizer has a template."""
+    """Prompts in the model's chat template, or as the plain text of a conversation. `auto`: the first, if there is
+    one."""
     examples: Annotated[Int, Field(ge=0, le=8)] = 0
-    """Worked examples before each prompt, at most, of those that the domain has."""
+    """Worked examples before each prompt: so many tasks with a good response, or as many as the domain has."""
     tags: Flag = True
     """The tags are asked for, and shown in worked examples. Without them only the natural reading finds an answer."""
     opening: Literal["none", "thought", "fence"] = "thought"
-    """What the prompt begins of the response: nothing; the thought, if there are tags; or the fence of a solution that
-    is one block, which then has no thought."""
-    system: Text | None = None
+    """What the prompt begins of the response. `thought`: the thought, if there are tags; `fence`: the block of a
+    solution that is one, which then has no thought."""
+    system: Annotated[str, Field(strict=True)] = ""
     """What the model is told before everything else: a system message, or the first words of plain text."""
     think: Annotated[tuple[Text, ...], Field(min_length=2, max_length=2)] = TAGS[:2]
     """The tags of the thought, such as a model's own special tokens."""
     answer: Annotated[tuple[Text, ...], Field(min_length=2, max_length=2)] = TAGS[2:]
     """The tags of the answer."""
     strict_by: Annotated[Int, Field(ge=0)] = 0
-    """From natural to strict: what a response loses whose format is only natural grows with the steps, until at this
-    one it is paid as a malformed one. 0: it loses nothing but what `reward.scale` says."""
+    """Steps from natural to strict. What a response loses whose format is only natural grows with the steps, until at
+    this one it is paid as a malformed one. 0: it loses nothing but what `reward.scale` says."""
 
 
 class SamplingSection(Section):

@@ -68,8 +68,8 @@ class Config(Section):
     train_roles: Annotated[tuple[Role, ...], Field(min_length=1)] = (Role.PROPOSE, Role.SOLVE)
     """Roles whose responses are learned from; ["solve"] is the ablation that trains the solver only."""
     templates: TemplatesName = "long"
-    """Prompts: `long` for language models, `brief` for small ones, `compact` for the embedded model, or a folder of
-    templates. Unless it is set, a domain with a set of its own takes that."""
+    """Prompts: `long` for language models, `brief` for small ones, `compact` for the embedded model, or a folder.
+    Unless it is set, a domain with a set of its own takes that."""
     model: Model = Model()
     propose: Propose = Propose()
     solve: Solve = Solve()

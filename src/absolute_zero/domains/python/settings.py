@@ -16,8 +16,8 @@ class PythonSettings(Section):
     inputs: Annotated[Int, Field(ge=2, le=64)] = 10
     """N: inputs of an induction task; the first half of the pairs is shown, the rest hidden."""
     least_inputs: Annotated[Int, Field(ge=0, le=64)] = 0
-    """For models that cannot write N inputs of which each is right: a task needs so many that can be used, and at most
-    N are kept. 0: exactly N, all right (the paper)."""
+    """Inputs that do, of those that can be used, for models that cannot write N of which each is right. At most N are
+    kept. 0: exactly N, all right (the paper)."""
     message_characters: Annotated[Int, Field(ge=0, le=10_000)] = 300
     """Longest message of an induction task, in characters; a longer one is refused."""
     induction: Literal["binary", "fraction"] = "binary"
