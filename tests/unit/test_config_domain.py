@@ -341,7 +341,8 @@ def test_a_name_that_a_package_registers_is_one_of_those_known(monkeypatch: pyte
     ("override", "text"),
     [
         ("templates=longer",
-         'templates = "longer": give one of "long", "brief", "compact", a folder such as ./templates, or package.module:name'),
+         'templates = "longer": give one of "long", "brief", "compact", a folder such as ./templates, or'
+         " package.module:name"),
         ("reward.scale=papers", 'reward.scale = "papers": give one of "paper", "reference", or package.module:name'),
         ("reward.terms=3", "reward.terms = 3: give a table of name = number"),
         ('reward.terms={"a.b:c"="x"}', "reward.terms = a table: give a table of name = number"),
