@@ -5,6 +5,7 @@ and the executor counts. No settings, no suites, no families; unless `probes` is
 Prompts of one kind are text that opens the thought, of the other chat messages.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -154,7 +155,9 @@ def speller(correct: float = 0.5) -> Lines:
     """A script that proposes words of few letters, and answers correctly with this probability."""
 
     def say(prompt: str, random: Random) -> str:
-        role, kind, *rest = prompt.removeprefix("user: ").removesuffix("\n<think>").split()
+        # A question comes as a form dresses it: within a conversation, or as a chat, of which it is the last turn.
+        question = re.split(r"(?i:\buser: )", prompt)[-1].partition("\n\nAssistant:")[0].partition("\n\nassistant:")[0]
+        role, kind, *rest = question.removesuffix("\n<think>").split()
         size = 1 + int(random.random() * 6)
         if role == Role.PROPOSE:
             answer = "".join("abcdefgh"[int(random.random() * 8)] for _ in range(size))
@@ -162,6 +165,6 @@ def speller(correct: float = 0.5) -> Lines:
             answer = str(len(rest[0])) if kind == "count" else "x" * int(rest[0])
         else:
             answer = "0" if kind == "count" else "z" * 9
-        return f"{'' if kind == 'count' else '<think>'}hm</think><answer>{answer}</answer>"
+        return f"hm</think><answer>{answer}</answer>"
 
     return Lines(say)

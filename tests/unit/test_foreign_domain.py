@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 import letters
+from absolute_zero.forms import Form
 from absolute_zero.monitors import step_metrics
+from absolute_zero.ports import Chat
 from absolute_zero.selfplay import LOST, step
 from absolute_zero.store import Store
 from absolute_zero.training import seed, train
@@ -17,10 +19,10 @@ from worlds import Watched, components, empty_buffer, settings, watched
 DOMAIN, PROBING = "letters:DOMAIN", "letters:PROBING"
 
 
-def taught(seen: Watched, domain: str, **changed: object) -> Step:
+def taught(seen: Watched, domain: str, form: Form | None = None, **changed: object) -> Step:
     """One step on top of a round of seeding."""
     cfg = settings(domain=domain, **changed)
-    buffer, parts = empty_buffer(cfg), components(seen, cfg)
+    buffer, parts = empty_buffer(cfg), components(seen, cfg, form=form)
     seed(0, parts, buffer, cfg)
     seen.calls.clear(), seen.prompts.clear(), seen.keys.clear(), seen.jobs.clear()  # pyright: ignore[reportUnusedExpression]
     return step(1, parts, buffer, {}, cfg)
@@ -37,17 +39,20 @@ def test_it_plays_in_the_papers_order() -> None:
     assert len({task.successes for task in done.tasks}) > 1
 
 
-def test_texts_and_chats_are_answered_in_their_own_form() -> None:
-    seen = watched(Counter(), speller(correct=1.0))
-    done = taught(seen, DOMAIN)
-    prompts = [prompt for prompts in seen.prompts for prompt in prompts]
-    assert {(bool(p.text), bool(p.messages), p.opens_thought) for p in prompts} == {
-        (True, False, True), (False, True, False),
-    }  # fmt: skip
-    assert all(r.grade.correct for r in done.rollouts if r.role is Role.SOLVE)
-    assert {sample.prompt for sample in seen.learned} <= set(prompts)
-    # A chat's answer has to open its thought itself.
-    headless = taught(watched(Counter(), letters.Lines(lambda prompt, random: "hm</think><answer>ab</answer>")), DOMAIN)
+def test_texts_are_taken_as_they_are_and_questions_are_dressed() -> None:
+    for form, messages in ((Form(), False), (Form(chat=Chat()), True)):
+        seen = watched(Counter(), speller(correct=1.0))
+        done = taught(seen, DOMAIN, form)
+        prompts = [prompt for prompts in seen.prompts for prompt in prompts]
+        assert {bool(prompt.messages) for prompt in prompts} == {False, messages}
+        assert all(prompt.opens_thought for prompt in prompts)
+        assert all(r.grade.correct for r in done.rollouts if r.role is Role.SOLVE)
+        assert {sample.prompt for sample in seen.learned} <= set(prompts)
+
+
+def test_a_question_whose_thought_is_not_opened_is_answered_with_the_tag() -> None:
+    said = letters.Lines(lambda prompt, random: "hm</think><answer>ab</answer>")
+    headless = taught(watched(Counter(), said), DOMAIN, Form(opening="none"))
     malformed = {r.kind for r in headless.rollouts if r.grade.status is Status.MALFORMED}
     assert malformed == {"word"}
 

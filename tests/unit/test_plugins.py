@@ -230,6 +230,6 @@ def test_a_template_folder_is_a_path_or_a_part(install: Install, tmp_path: Path)
     assert plugins.template_folder(str(tmp_path / "mine")) == tmp_path / "mine"
     for name in ("folders:GONE", "./gone/away", "nul\0"):
         with pytest.raises(
-            UserError, match=r"^templates = '.*': there is no such folder: give one of \"long\", \"comp"
+            UserError, match=r"^templates = '.*': there is no such folder: give one of \"long\", \"brief\", \"comp"
         ):
             plugins.template_folder(name)
