@@ -136,8 +136,8 @@ def check_scales(scales: Scales, name: str) -> Scales:
             worth = number(getattr(scale, field.name, field.default if field.name == "natural" else None))
             if worth is None or not abs(worth) <= LARGEST:  # nan is not
                 raise UserError(
-                    f"reward.scale = {name!r} has no whole scale for {role} ({field.name} is not a finite number): give a"
-                    " rewards.Scale for each role"
+                    f"reward.scale = {name!r} has no whole scale for {role} ({field.name} is not a finite number):"
+                    " give a rewards.Scale for each role"
                 )
             numbers[field.name] = worth
         table[role] = Scale(**numbers)

@@ -239,7 +239,7 @@ def test_a_stored_setting_that_is_gone_is_told_with_those_there_are() -> None:
     with pytest.raises(UserError) as caught:
         from_json(stored, "config.json")
     assert str(caught.value) == (
-        "config.json: sql.lines: no such setting: sql has rows, types, share, weights, limit, mode: mend it there"
+        "config.json: sql.lines: no such setting: sql has rows, types, share, weights, limit, mode: fix it there"
     )
     stored = load(None, [PLAY_SQL]).model_dump_json().replace('"n_practice"', '"n_more":1,"n_practice"')
     with pytest.raises(UserError, match=r"^config.json: solve.n_more: no such setting: solve has n_difficulty, "):

@@ -165,5 +165,5 @@ def test_scales_become_numbers_of_python_and_nothing_else_is_one() -> None:
     assert table == soft
     assert type(table[Role.PROPOSE].failed) is float
     for scale, field in ((Scale(neutral="0"), "neutral"), (Scale(natural=1e200), "natural"), (None, "zero")):  # pyright: ignore
-        with pytest.raises(UserError, match=rf"no whole scale for solve \({field} is no finite number\)"):
+        with pytest.raises(UserError, match=rf"no whole scale for solve \({field} is not a finite number\)"):
             check_scales({Role.PROPOSE: Scale(), Role.SOLVE: scale}, "mine")  # pyright: ignore
