@@ -146,11 +146,11 @@ def test_what_fits_passes_as_it_is(name: str, values: Sequence[Any]) -> None:
         ("build_task", PASSED, "a Grade that is passed where Task, or a Grade that says why there is none, was due"),
         ("build_task", Task("sun", "1"), "a Task of kind 'sun' where 'sum' was due"),
         ("build_task", Task("sum", {}), "a Task whose payload is dict where a text was due"),  # pyright: ignore
-        ("build_task", Task("sum", "1", id=7), "a Task whose id is 7 where nothing was due: the loop fills it in"),
+        ("build_task", Task("sum", "1", id=7), "a Task whose id is 7 where nothing was due, as the loop fills it in"),
         ("build_task", Task("sum", "1", trials="x"),  # pyright: ignore
-         "a Task whose trials is str where nothing was due: the loop fills it in"),
+         "a Task whose trials is str where nothing was due, as the loop fills it in"),
         ("build_task", Task("sum", "1", references=(1,)),
-         "a Task whose references is tuple where nothing was due: the loop fills it in"),
+         "a Task whose references is tuple where nothing was due, as the loop fills it in"),
         ("build_task", Task, "the class Task where Task or Grade was due"),
         ("build_task", Task("sum", "1", title=None), "a Task whose title is None where a text was due"),  # pyright: ignore
         ("build_task", Task("sum", "1", label=3), "a Task whose label is int where a text was due"),  # pyright: ignore
@@ -264,7 +264,7 @@ def test_references_are_asked_for_rightly(attribute: str, value: Any, wrong: str
         ("suites", {"held\nout": [TASK]},
          "'held\\nout' where letters that can be shown were due (suite 'held\\nout')"),
         ("suites", {"held_out": [Task("sum", "1+1", step=3)]},
-         "a Task whose step is 3 where nothing was due: the loop fills it in (suite 'held_out')"),
+         "a Task whose step is 3 where nothing was due, as the loop fills it in (suite 'held_out')"),
         ("read_row", [], "none where a task or more were due"),
         ("held_out", [], "none where a family or more were due"),
         ("held_out", ["a", ""], "an empty family where a family or more were due"),

@@ -88,7 +88,7 @@ def _grade(grade: Grade) -> str:
 def _task(task: Task) -> str:
     for field in _LOOPS:
         if (part := getattr(task, field)) != getattr(_UNTOUCHED, field):
-            return f"a Task whose {field} is {_shown(part)} where nothing was due: the loop fills it in"
+            return f"a Task whose {field} is {_shown(part)} where nothing was due, as the loop fills it in"
     return ""
 
 
