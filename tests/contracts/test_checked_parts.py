@@ -2,23 +2,20 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from absolute_zero.checked import CheckedDomain, policy
+from absolute_zero.checked import CheckedDomain
 from absolute_zero.keys import Key
 from absolute_zero.types import (
-    Completion,
     Grade,
     Identity,
     Message,
     Prompt,
     Proposal,
-    Sample,
-    Sampling,
     Status,
     Task,
     UserError,
@@ -351,63 +348,3 @@ def test_the_level_of_an_executor_is_a_text() -> None:
     assert line == "domain 'sums': executor: level gave int where a text was due"
     line = refusal(lambda: domain(None, {"open_executor": Part({}, level="a\x1b[2J")}).open_executor(None))
     assert line == "domain 'sums': executor: level gave 'a\\x1b[2J' where letters that can be shown were due"
-
-
-# --- policies -----------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Fixed:
-    """A policy that gives these."""
-
-    rows: Any = field(default_factory=list[Any])
-    metrics: Any = field(default_factory=dict[str, float])
-
-    def sample(self, prompts: Sequence[Prompt], n: int, sampling: Sampling, keys: Sequence[Key]) -> Any:
-        return self.rows
-
-    def update(self, samples: Sequence[Sample]) -> Any:
-        return self.metrics
-
-
-WHOLE = Completion("ab", (1, 2), (0.0, -1.0))
-
-
-@pytest.mark.parametrize(
-    ("rows", "wrong"),
-    [
-        (None, "None where a sequence was due"),
-        ([], "0 results where 1 were due"),
-        ([WHOLE], "Completion where a sequence was due"),
-        ([[WHOLE]], "1 results where 2 were due"),
-        ([[WHOLE, "ab"]], "str where Completion was due"),
-        ([[WHOLE, Completion(b"ab", (), ())]], "a Completion whose text is bytes where a text was due"),  # pyright: ignore
-        ([[WHOLE, Completion("ab", (1, 2), (0.0,))]], "a Completion with 1 logprobs where 2, one a token, were due"),
-        ([[WHOLE, Completion("ab", "ab", (0.0,))]], "a Completion whose tokens is str where a tuple was due"),  # pyright: ignore
-    ],
-)  # fmt: skip
-def test_completions_are_looked_at(rows: object, wrong: str) -> None:
-    checked = policy(Fixed(rows), "policy 'fixed'")
-    assert refusal(lambda: checked.sample([Prompt("a")], 2, Sampling(), [Key(0)])) == (
-        f"policy 'fixed': sample gave {wrong}"
-    )
-    prompts, keys = [Prompt("a")], [Key(0)]
-    by_name = policy(Fixed([[WHOLE, WHOLE]]), "policy 'fixed'").sample(
-        prompts=prompts, n=2, sampling=Sampling(), keys=keys
-    )
-    assert by_name == [[WHOLE, WHOLE]]
-
-
-@pytest.mark.parametrize(
-    ("metrics", "wrong"),
-    [
-        (None, "None where a mapping of names to numbers was due"),
-        ({"loss": "low"}, "'loss' = str where a text = a number was due"),
-        ({1: 1.0}, "int where a text was due as the name of a metric"),
-        ({"loss": True}, "'loss' = bool where a text = a number was due"),
-    ],
-)
-def test_metrics_are_looked_at(metrics: object, wrong: str) -> None:
-    checked = policy(Fixed(metrics=metrics), "policy 'fixed'")
-    assert refusal(lambda: checked.update([])) == f"policy 'fixed': update gave {wrong}"
-    assert policy(Fixed(metrics={"loss": 1, "lr": 0.5}), "").update([]) == {"loss": 1, "lr": 0.5}

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum
 from fractions import Fraction
@@ -14,7 +15,7 @@ import pytest
 from absolute_zero.checked import call, estimator, looks, plain, policy, reward_term
 from absolute_zero.checked.calls import place_of, printable, reason
 from absolute_zero.keys import Key
-from absolute_zero.types import Completion, Grade, Prompt, Reward, Role, Sampling, Status, UserError
+from absolute_zero.types import Completion, Grade, Prompt, Reward, Role, Sample, Sampling, Status, UserError
 
 REWARDS = [Reward(Role.SOLVE, "sum", prompt, 1.0) for prompt in range(2)]
 
@@ -268,6 +269,63 @@ def test_what_a_term_gives_wrongly_names_the_term(gives: Any, wrong: str) -> Non
 
 
 # --- policies -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Fixed:
+    """A policy that gives these."""
+
+    rows: Any = field(default_factory=list[Any])
+    metrics: Any = field(default_factory=dict[str, float])
+
+    def sample(self, prompts: Sequence[Prompt], n: int, sampling: Sampling, keys: Sequence[Key]) -> Any:
+        return self.rows
+
+    def update(self, samples: Sequence[Sample]) -> Any:
+        return self.metrics
+
+
+WHOLE = Completion("ab", (1, 2), (0.0, -1.0))
+
+
+@pytest.mark.parametrize(
+    ("rows", "wrong"),
+    [
+        (None, "None where a sequence was due"),
+        ([], "0 results where 1 were due"),
+        ([WHOLE], "Completion where a sequence was due"),
+        ([[WHOLE]], "1 results where 2 were due"),
+        ([[WHOLE, "ab"]], "str where Completion was due"),
+        ([[WHOLE, Completion(b"ab", (), ())]], "a Completion whose text is bytes where a text was due"),  # pyright: ignore
+        ([[WHOLE, Completion("ab", (1, 2), (0.0,))]], "a Completion with 1 logprobs where 2, one a token, were due"),
+        ([[WHOLE, Completion("ab", "ab", (0.0,))]], "a Completion whose tokens is str where a tuple was due"),  # pyright: ignore
+    ],
+)  # fmt: skip
+def test_completions_are_looked_at(rows: object, wrong: str) -> None:
+    checked = policy(Fixed(rows), "policy 'fixed'")
+    assert refusal(lambda: checked.sample([Prompt("a")], 2, Sampling(), [Key(0)])) == (
+        f"policy 'fixed': sample gave {wrong}: fix it"
+    )
+    prompts, keys = [Prompt("a")], [Key(0)]
+    by_name = policy(Fixed([[WHOLE, WHOLE]]), "policy 'fixed'").sample(
+        prompts=prompts, n=2, sampling=Sampling(), keys=keys
+    )
+    assert by_name == [[WHOLE, WHOLE]]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "wrong"),
+    [
+        (None, "None where a mapping of names to numbers was due"),
+        ({"loss": "low"}, "'loss' = str where a text = a number was due"),
+        ({1: 1.0}, "int where a text was due as the name of a metric"),
+        ({"loss": True}, "'loss' = bool where a text = a number was due"),
+    ],
+)
+def test_metrics_are_looked_at(metrics: object, wrong: str) -> None:
+    checked = policy(Fixed(metrics=metrics), "policy 'fixed'")
+    assert refusal(lambda: checked.update([])) == f"policy 'fixed': update gave {wrong}: fix it"
+    assert policy(Fixed(metrics={"loss": 1, "lr": 0.5}), "").update([]) == {"loss": 1, "lr": 0.5}
 
 
 class Policy:
