@@ -150,8 +150,8 @@ def _check_domain(cfg: Config, domain: Domain, known: Mapping[str, TaskType]) ->
             identity = task_type.identity(task, None)
             if isinstance(identity, Identity) and identity.family != task.family:
                 raise UserError(
-                    f"domain {cfg.domain!r}: suites gave a {task.kind} task of family {task.family!r} where its"
-                    f" identity gives {identity.family!r} (suite {suite!r}, number {number}): fix it, or tasks like it"
+                    f"domain {cfg.domain!r}: suites gave a Task of kind {task.kind!r} and family"
+                    f" {task.family!r} where its identity gives {identity.family!r} (suite {suite!r}, number {number}): fix it, or tasks like it"
                     " are trained on"
                 )
 

@@ -255,7 +255,7 @@ def test_references_are_asked_for_rightly(attribute: str, value: Any, wrong: str
         ("suites", {"held_out": [Task("sun", "1")]}, "a Task of kind 'sun' where 'sum' was due (suite 'held_out')"),
         ("suites", {"held_out": [Task("sum", 1)]},  # pyright: ignore
          "a Task whose payload is int where a text was due (suite 'held_out')"),
-        ("suites", {"held_out": []}, "no tasks where one or more were due: leave the suite out (suite 'held_out')"),
+        ("suites", {"held_out": []}, "no tasks where one or more were due (suite 'held_out')"),
         ("suites", {"held_out": [TASK, Task("sum", "2+2"), TASK]},
          "the same sum task twice, as numbers 1 and 3, where each was due once (suite 'held_out')"),
         ("suites", {"held\nout": [TASK]},

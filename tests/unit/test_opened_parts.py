@@ -122,7 +122,7 @@ def test_the_first_error_is_told_and_not_that_of_closing() -> None:
          "domain 'letters' does not fit: task type 'count': its probe is None where a method was due"),
         ("FICKLE", "domain 'opened_parts:FICKLE': task_types gave 'word' before, and now does not: fix it"),
         ("LEAKING",
-         "domain 'opened_parts:LEAKING': suites gave a count task of family 'q' where its identity gives 'b'"
+         "domain 'opened_parts:LEAKING': suites gave a Task of kind 'count' and family 'q' where its identity gives 'b'"
          " (suite 'own', number 2): fix it, or tasks like it are trained on"),
     ],
 )  # fmt: skip
