@@ -151,8 +151,8 @@ def _check_domain(cfg: Config, domain: Domain, known: Mapping[str, TaskType]) ->
             if isinstance(identity, Identity) and identity.family != task.family:
                 raise UserError(
                     f"domain {cfg.domain!r}: suites gave a Task of kind {task.kind!r} and family"
-                    f" {task.family!r} where its identity gives {identity.family!r} (suite {suite!r}, number {number}): fix it, or tasks like it"
-                    " are trained on"
+                    f" {task.family!r} where its identity gives {identity.family!r} (suite {suite!r}, number {number}):"
+                    " fix it, or tasks like it are trained on"
                 )
 
 
