@@ -210,7 +210,7 @@ def _plain(name: str, state: State) -> State:
     one."""
     try:
         return json.loads(json.dumps(dict(state)))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise UserError(f"estimator {name!r} remembers what is not plain data ({error}): keep what JSON has") from None
 
 

@@ -4,10 +4,11 @@ Promises: whatever a plug-in lacks, raises or gets wrong is a UserError of one l
 Reads no files but the model in the package and held-out tasks, and knows no steps. Floor 4.
 """
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, final
@@ -20,7 +21,7 @@ from absolute_zero.keys import Key
 from absolute_zero.ports import Components, Domain, Estimator, Executor, Policy, RewardTerm, TaskType
 from absolute_zero.rewards import check_scales
 from absolute_zero.text import Answer, thought_and_answer
-from absolute_zero.types import Completion, Prompt, Role, Sample, Sampling, Step, Task, UserError
+from absolute_zero.types import Completion, Identity, Prompt, Role, Sample, Sampling, Step, Task, UserError
 
 EMBEDDED: Final = "embedded"
 """The name of the model in the package."""
@@ -109,11 +110,11 @@ def open_components(cfg: Config, say: Callable[[str], object] = _nothing) -> Gen
     """
     domain = domain_of(cfg)
     known = {task_type.kind: task_type for task_type in domain.task_types(cfg)}
+    _check_domain(cfg, domain, known)
     held_out = held_out_families(domain, cfg.buffer.held_out)
     estimators = _load_estimators(cfg)
     terms = [(_load_term(name), weight) for name, weight in cfg.reward.terms.items()]
-    scales = plugins.load("rewards", cfg.reward.scale)
-    check_scales(scales, cfg.reward.scale)
+    scales = check_scales(plugins.load("rewards", cfg.reward.scale), cfg.reward.scale)
     policy = open_policy(cfg, say)
     form = open_form(cfg, policy, domain, known)
     executor: Executor = domain.open_executor(cfg)
@@ -122,8 +123,37 @@ def open_components(cfg: Config, say: Callable[[str], object] = _nothing) -> Gen
     try:
         task_types = {kind: known[kind] for kind in cfg.kinds}
         yield Components(policy, executor, task_types, held_out, domain.seeds(), estimators, terms, scales, form)
-    finally:
-        executor.close()
+    except BaseException:
+        with suppress(Exception):  # the first error is the one to tell
+            executor.close()
+        raise
+    executor.close()
+
+
+def _check_domain(cfg: Config, domain: Domain, known: Mapping[str, TaskType]) -> None:
+    """Raise UserError if kinds that the domain had are gone, or a held-out task is of another family than its identity:
+    tasks like it would then be trained on. Where only a probe could say what that is, nothing is looked at."""
+    for kind in cfg.kinds:
+        if kind not in known:
+            raise UserError(f"domain {cfg.domain!r}: task_types gave {kind!r} before, and now does not: fix it")
+    if cfg.domain in plugins.BUILT_IN["domains"]:
+        return
+    unprobed = set(known)
+    for suite, tasks in domain.suites().items():
+        for number, task in enumerate(tasks, 1):
+            if not task.family or task.kind not in unprobed:
+                continue
+            task_type = known[task.kind]
+            if task_type.probe(task, Key(cfg.seed).at("probe", task.kind)) is not None:
+                unprobed.discard(task.kind)
+                continue
+            identity = task_type.identity(task, None)
+            if isinstance(identity, Identity) and identity.family != task.family:
+                raise UserError(
+                    f"domain {cfg.domain!r}: suites gave a Task of kind {task.kind!r} and family"
+                    f" {task.family!r} where its identity gives {identity.family!r} (suite {suite!r}, number {number}):"
+                    " fix it, or tasks like it are trained on"
+                )
 
 
 def open_form(cfg: Config, policy: Policy, domain: Domain, task_types: Mapping[str, TaskType]) -> Form:
@@ -216,6 +246,8 @@ def open_policy(cfg: Config, say: Callable[[str], object] = _nothing) -> Policy:
         if wrong := plugins.lacks(policy, plugins.POLICY):
             raise UserError(f"{label} opens no policy: {wrong}")
         return policy if cfg.model.path in plugins.BUILT_IN["policies"] else checked.policy(policy, label)
+    if not os.path.exists(cfg.model.path) and (module := plugins.module_named(cfg.model.path)):
+        raise UserError(f"model.path = {cfg.model.path!r} is a module: name its function, such as {module}:open_policy")
     from absolute_zero.policy.local import LocalPolicy
 
     return LocalPolicy.open(WEIGHTS if cfg.model.path == EMBEDDED else cfg.model.path, cfg, say)

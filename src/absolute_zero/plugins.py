@@ -18,11 +18,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from absolute_zero.checked import CheckedDomain
+from absolute_zero.checked.calls import printable, reason
+from absolute_zero.checked.looks import name_of
 from absolute_zero.types import UserError
 
 if TYPE_CHECKING:
@@ -50,8 +53,12 @@ SINGULAR: Final[Mapping[str, str]] = {
 _DOTTED: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _SHOWN: Final = 80
 """A message shows at most this many characters of a name, and twice as many of a plug-in's exception."""
+_LINE: Final = 1000
+"""Letters of a whole message, at most."""
 DOMAIN: Final = ("name", "task_types", "open_executor")
 """What a domain has; the rest of `ports.Domain` it may leave out."""
+_MORE: Final = ("seeds", "suites", "worked_examples", "read_row", "held_out")
+"""Calls that it may leave out."""
 TASK_TYPE: Final = (
     "kind", "sources", "max_references", "propose_prompt", "parse_proposal", "build_task", "probe", "identity",
     "solve_prompt", "check", "check_result", "show",
@@ -59,6 +66,8 @@ TASK_TYPE: Final = (
 EXECUTOR: Final = ("run", "close")
 POLICY: Final = ("sample", "update", "save", "load")
 """What task types, executors and policies have."""
+_VALUES: Final = ("name", "kind", "sources", "max_references")
+"""What is no call among these."""
 
 
 # --- names --------------------------------------------------------------------------------------------------
@@ -128,27 +137,37 @@ def load(group: str, name: str) -> Any:
     return _load(group, name)
 
 
-def misfit(group: str, name: str, reason: str) -> UserError:
+def misfit(group: str, name: str, wrong: str) -> UserError:
     """Return the error that says of a part why it cannot be used."""
-    return UserError(_printable(f"{SINGULAR[group]} {_shown(repr(name))} does not fit: {reason}"))
+    return UserError(printable(f"{SINGULAR[group]} {_shown(repr(name))} does not fit: {wrong}", _LINE))
 
 
 @cache
 def _load(group: str, name: str) -> Any:
-    label = f"{SINGULAR[group]} {_shown(repr(name))}"
+    label, dotted = f"{SINGULAR[group]} {_shown(repr(name))}", _dotted(group, name)
     try:
-        part = _attribute(_dotted(group, name))
-        reason = _FITS[group](part)
-        if not reason and group == "domains" and name not in BUILT_IN[group]:
+        part = _attribute(dotted)
+        wrong = _FITS[group](part)
+        if not wrong and group == "domains" and name not in BUILT_IN[group]:
             part = CheckedDomain(part, label)
-    except UserError:
+    except UserError as error:
+        raise UserError(printable(f"{label}: {error}", None)) from error
+    except KeyboardInterrupt:
         raise
-    except (Exception, SystemExit) as error:  # a plug-in's module may raise anything
-        why = _printable(" ".join(f"{type(error).__name__}: {error}".split()), 2 * _SHOWN)
-        raise UserError(f"{label} cannot be loaded ({why}): install or fix its package") from error
-    if reason:
-        raise misfit(group, name, reason)
+    except BaseException as error:  # a plug-in's module may raise anything
+        raise UserError(f"{label} cannot be loaded ({reason(error, 2 * _SHOWN)}): {_remedy(name, error)}") from error
+    if wrong:
+        raise misfit(group, name, wrong)
     return part
+
+
+def _remedy(name: str, error: BaseException) -> str:
+    """Return what to do about a part that does not load: its module is missing, or wrong."""
+    if not isinstance(error, ModuleNotFoundError):
+        return "fix it"
+    module = name.partition(":")[0]
+    is_own = is_dotted(name) and (module == error.name or module.startswith(f"{error.name}."))
+    return "install its package, or set PYTHONPATH to the folder of its file" if is_own else "install what it needs"
 
 
 def _dotted(group: str, name: str) -> str:
@@ -158,7 +177,8 @@ def _dotted(group: str, name: str) -> str:
     points = _registered(group).get(name, ())
     if len(points) > 1:
         values = " and ".join(point.value for point in points)
-        raise UserError(_printable(f"{SINGULAR[group]} {name!r} is registered twice: give {values} by its dotted name"))
+        twice = f"{SINGULAR[group]} {name!r} is registered twice: give {values} by its dotted name"
+        raise UserError(printable(twice, _LINE))
     return points[0].value.partition("[")[0].replace(" ", "") if points else name
 
 
@@ -179,7 +199,8 @@ def template_folder(name: str) -> Any:
     part: Any = load("templates", name) if is_named("templates", name) else name
     folder = part if hasattr(part, "iterdir") else Path(part)
     if not folder.is_dir():
-        raise UserError(f"templates = {_printable(repr(name))}: there is no such folder: give {choices('templates')}")
+        shown = printable(repr(name), _LINE)
+        raise UserError(f"templates = {shown}: there is no such folder: give {choices('templates')}")
     return folder
 
 
@@ -187,37 +208,75 @@ def _shown(text: str) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
-def _printable(text: str, longest: int = 1000) -> str:
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
-    return line if len(line) <= longest else line[: longest - 3] + "..."
-
-
 # --- what fits ----------------------------------------------------------------------------------------------
 
 
 def lacks(part: object, attributes: tuple[str, ...]) -> str:
-    """Return what a part lacks of these attributes, in words; empty if it has them all."""
+    """Return what a part lacks of these attributes, in words; empty if it has them all, and can be asked."""
+    if isinstance(part, type):
+        return "it is a class: give an instance"
     missing = [attribute for attribute in attributes if not hasattr(part, attribute)]
-    return f"it has no {', '.join(missing)}" if missing else ""
+    if missing:
+        return f"it has no {', '.join(missing)}"
+    return _mute(part, attributes)
+
+
+def _mute(part: object, attributes: tuple[str, ...]) -> str:
+    """Return which call is none, in words; empty if there is none such."""
+    for attribute in attributes:
+        if attribute not in _VALUES and not callable(value := getattr(part, attribute)):
+            return f"its {attribute} is {name_of(value)} where a method was due"
+    return ""
+
+
+def module_named(name: str) -> str:
+    """Return the module that a name without colon may have been meant for, if Python finds it; nothing is imported.
+
+    >>> module_named("json"), module_named("Qwen/Qwen2.5-0.5B"), module_named("no_such_module")
+    ('json', '', '')
+    """
+    if not re.fullmatch(r"[A-Za-z_][\w.]*", name):
+        return ""
+    top = name.partition(".")[0]
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return ""
+    return top if spec is not None and spec.origin is not None else ""
 
 
 def _domain(part: Any) -> str:
     if isinstance(part, type):
         return "it is a class: name an instance"
-    if missing := lacks(part, DOMAIN):
-        return missing
+    if wrong := lacks(part, DOMAIN):
+        return wrong
     if not (isinstance(part.name, str) and re.fullmatch(r"[A-Za-z0-9_-]+", part.name)):
         return "its name is not of letters, digits, _ and -"
     if not isinstance(getattr(part, "templates", ""), str):
         return "its templates are not text: give the name of a set"
-    return ""
+    return _mute(part, tuple(name for name in _MORE if _is_there(part, name)))
+
+
+def _is_there(part: object, name: str) -> bool:
+    """Return whether a part has something of this name; what fails when it is looked at is told when it is asked."""
+    try:
+        return getattr(part, name, None) is not None
+    except Exception:
+        return False
 
 
 def _callable(part: object) -> str:
     return "" if callable(part) else "it cannot be called"
 
 
+def _function(part: object) -> str:
+    """Look at what is called with what it is about, which a class would take for its own making."""
+    return "it is a class: name an instance, or a function" if isinstance(part, type) else _callable(part)
+
+
 def _reward(part: object) -> str:
+    if isinstance(part, type):
+        return _function(part)
     return "" if callable(part) or isinstance(part, Mapping) else "it is neither a function nor a table of scales"
 
 
@@ -230,6 +289,6 @@ def _file(part: object) -> str:
 
 
 _FITS: Final[Mapping[str, Callable[[Any], str]]] = {
-    "domains": _domain, "policies": _callable, "estimators": _callable, "rewards": _reward, "templates": _folder,
+    "domains": _domain, "policies": _callable, "estimators": _function, "rewards": _reward, "templates": _folder,
     "recipes": _file,
 }  # fmt: skip

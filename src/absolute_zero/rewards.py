@@ -10,9 +10,10 @@ Written `composite(status, score, SCALES[preset][role])`, where the score is the
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, assert_never, cast
 
+from absolute_zero.checked.plain import number
 from absolute_zero.types import Role, Status, UserError
 
 RIGHT = 1.0
@@ -23,6 +24,8 @@ NOT_PASSING = -0.5
 """Well formed but not passing (paper eq. 6)."""
 FORMAT_ERROR = -1.0
 """The format is broken (paper eq. 6)."""
+LARGEST = 1e100
+"""No status is worth more, either side of 0: a mistake, and its square must stay finite."""
 UNFORESEEABLE = 0.0
 """A valid proposal that was rejected for what the proposer could not see. Ours: the paper has no such check."""
 
@@ -121,16 +124,24 @@ a mapping like these is another one."""
 PAPER, REFERENCE = SCALES["paper"], SCALES["reference"]
 
 
-def check_scales(scales: Scales, name: str) -> None:
-    """Raise UserError, naming the table, unless it has a scale for each role, with a finite number for each status."""
+def check_scales(scales: Scales, name: str) -> Scales:
+    """Return the table with Python's own numbers. Raises UserError, naming the table, unless it has a scale for each
+    role, with a finite number for each status."""
     if not isinstance(cast("object", scales), Mapping):
         raise UserError(f"reward.scale = {name!r} is not a table of scales: give a rewards.Scale for each role")
+    table: dict[Role, Scale] = {}
     for role in Role:
-        worth = [getattr(scales.get(role), status, None) for status in ("zero", "failed", "malformed", "neutral")]
-        if not all(isinstance(number, int | float) and math.isfinite(number) for number in worth):
-            raise UserError(
-                f"reward.scale = {name!r} has no whole scale for {role}: give a rewards.Scale for each role"
-            )
+        scale, numbers = scales.get(role), dict[str, float]()
+        for field in fields(Scale):
+            worth = number(getattr(scale, field.name, field.default if field.name == "natural" else None))
+            if worth is None or not abs(worth) <= LARGEST:  # nan is not
+                raise UserError(
+                    f"reward.scale = {name!r} has no whole scale for {role} ({field.name} is not a finite number):"
+                    " give a rewards.Scale for each role"
+                )
+            numbers[field.name] = worth
+        table[role] = Scale(**numbers)
+    return table
 
 
 def formed(reward: float, scale: Scale, strictness: float) -> float:

@@ -101,7 +101,7 @@ def validate(
         result, valid, probe = proposal.parsed, False, None
         if isinstance(result, Proposal):
             task_type, outcome = parts.task_types[proposal.kind], next(outcomes)
-            result, valid = LOST if outcome.lost else task_type.build_task(result, outcome), outcome.ok
+            result, valid = LOST if outcome.lost else task_type.build_task(result, outcome), bool(outcome.ok)
             if isinstance(result, Task):
                 valid = True  # a task type may do with what ran of it
                 probe = task_type.probe(result, Key(cfg.seed).at("probe", proposal.kind))

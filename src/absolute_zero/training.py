@@ -20,6 +20,8 @@ from absolute_zero.types import Step, UserError
 REMEDIES: Final = {
     "prompt_too_long": "raise sampling.max_prompt_tokens, as most prompts for a proposal are longer than that",
     "truncated": "raise sampling.max_tokens, as most responses end at that limit",
+    "copy": "give the domain more seeds, or say in the prompt that the task has to be another than those shown",
+    "infrastructure": "look at the executor or the machine, which failed on these proposals (`Outcome.lost`)",
 }
 """What to do about a short seeding, by its commonest reason."""
 REMEDY: Final = "raise seeding.rounds, or use a model that can write such tasks"

@@ -1,22 +1,21 @@
 """What a plug-in's part gives is looked at: whatever does not fit is one line, and what fits passes as it is."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from absolute_zero.checked import CheckedDomain, policy
+from absolute_zero.checked import CheckedDomain
 from absolute_zero.keys import Key
 from absolute_zero.types import (
-    Completion,
     Grade,
     Identity,
     Message,
     Prompt,
     Proposal,
-    Sample,
-    Sampling,
     Status,
     Task,
     UserError,
@@ -30,6 +29,20 @@ PASSED = Grade(Status.PASSED, 1.0)
 class Outcome:
     ok: Any = True
     lost: Any = False
+
+
+class Unhashed:
+    __hash__ = None  # pyright: ignore
+
+
+class Incomparable:
+    """A job that can be hashed, and not compared."""
+
+    def __hash__(self) -> int:
+        return 1
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("like nothing")
 
 
 class Part:
@@ -130,6 +143,12 @@ def test_what_fits_passes_as_it_is(name: str, values: Sequence[Any]) -> None:
         ("build_task", PASSED, "a Grade that is passed where Task, or a Grade that says why there is none, was due"),
         ("build_task", Task("sun", "1"), "a Task of kind 'sun' where 'sum' was due"),
         ("build_task", Task("sum", {}), "a Task whose payload is dict where a text was due"),  # pyright: ignore
+        ("build_task", Task("sum", "1", id=7), "a Task whose id is 7 where nothing was due, as the loop fills it in"),
+        ("build_task", Task("sum", "1", trials="x"),  # pyright: ignore
+         "a Task whose trials is str where nothing was due, as the loop fills it in"),
+        ("build_task", Task("sum", "1", references=(1,)),
+         "a Task whose references is tuple where nothing was due, as the loop fills it in"),
+        ("build_task", Task, "the class Task where Task or Grade was due"),
         ("build_task", Task("sum", "1", title=None), "a Task whose title is None where a text was due"),  # pyright: ignore
         ("build_task", Task("sum", "1", label=3), "a Task whose label is int where a text was due"),  # pyright: ignore
         ("build_task", Task("sum", "1", family=3), "a Task whose family is int where a text was due"),  # pyright: ignore
@@ -140,6 +159,12 @@ def test_what_fits_passes_as_it_is(name: str, values: Sequence[Any]) -> None:
         ("identity", Identity(7), "an Identity whose exact is int where a text was due"),  # pyright: ignore
         ("identity", PASSED, "a Grade that is passed where Identity, or a Grade that says why there is none, was due"),
         ("check", None, "None where Grade, or a hashable job, was due"),
+        ("check", Grade, "the class Grade where Grade, or a hashable job, was due"),
+        ("check", Unhashed(), "Unhashed where Grade, or a hashable job, was due"),
+        ("probe", Counter, "the class Counter where a hashable job, or None, was due"),
+        ("check", Grade(Status.PASSED, 2.0), "a Grade whose score is 2.0 where a number from 0 to 1 was due"),
+        ("check_result", Grade(Status.FAILED, 0.5),
+         "a Grade that is failed with the score 0.5 where 0 was due, as only what passed has one"),
         ("check", True, "bool where Grade, or a hashable job, was due"),
         ("check", Status.PASSED, "Status where Grade, or a hashable job, was due"),
         ("check", ["job"], "list where Grade, or a hashable job, was due"),
@@ -159,12 +184,35 @@ def test_what_does_not_fit_is_a_line(name: str, value: object, wrong: str) -> No
     assert refusal(lambda: getattr(task_type, name)("any", "thing")) == f"domain 'sums': sum: {name} gave {wrong}"
 
 
+@pytest.mark.parametrize("job", [Incomparable(), (1, Incomparable())])
+def test_a_job_that_cannot_be_compared_is_a_line(job: object) -> None:
+    for name in ("check", "probe"):
+        [task_type] = domain({name: job}).task_types(None)
+        assert refusal(lambda: getattr(task_type, name)(TASK, "2")).startswith(  # noqa: B023
+            f"domain 'sums': sum: {name} failed (RuntimeError: like nothing, test_checked_parts.py:"
+        )
+
+
+def test_a_score_of_another_library_is_a_number_of_python() -> None:
+    for name in ("check", "check_result"):
+        [task_type] = domain({name: Grade(Status.PASSED, Fraction(1, 2))}).task_types(None)  # pyright: ignore
+        grade = getattr(task_type, name)(TASK, "2")
+        assert (grade, type(grade.score)) == (Grade(Status.PASSED, 0.5), float)
+
+
+def test_classes_and_what_cannot_be_called_are_no_parts() -> None:
+    line = refusal(lambda: domain(None, {"task_types": [Part]}))
+    assert line == "domain 'sums': task_types gave the class Part where an instance was due"
+    line = refusal(lambda: domain(None, {"open_executor": Part}).open_executor(None))
+    assert line == "domain 'sums': open_executor gave the class Part where an instance was due"
+
+
 def test_what_is_raised_is_a_line_with_its_place() -> None:
     [task_type] = domain({"check": KeyError("a\nb")}).task_types(None)
     line = refusal(lambda: task_type.check(TASK, "2"))
     assert line.startswith("domain 'sums': sum: check failed (KeyError: 'a\\nb', test_checked_parts.py:")
     [task_type] = domain({"check": UserError("Mine.")}).task_types(None)
-    with pytest.raises(UserError, match=r"^Mine\.$"):
+    with pytest.raises(UserError, match=r"^domain 'sums': sum: check: Mine\.$"):
         task_type.check(TASK, "2")
 
 
@@ -183,7 +231,7 @@ def test_a_class_that_cannot_be_looked_at_is_a_line() -> None:
     [
         ("sources", "sum", "str where a sequence was due"),
         ("sources", (1,), "int where a text was due"),
-        ("max_references", -1, "int where a whole number of 0 or more, or None, was due"),
+        ("max_references", -1, "-1 where a whole number of 0 or more, or None, was due"),
         ("max_references", 1.0, "float where a whole number of 0 or more, or None, was due"),
     ],
 )
@@ -207,6 +255,16 @@ def test_references_are_asked_for_rightly(attribute: str, value: Any, wrong: str
         ("suites", {"held_out": [Task("sun", "1")]}, "a Task of kind 'sun' where 'sum' was due (suite 'held_out')"),
         ("suites", {"held_out": [Task("sum", 1)]},  # pyright: ignore
          "a Task whose payload is int where a text was due (suite 'held_out')"),
+        ("suites", {"held_out": []}, "no tasks where one or more were due (suite 'held_out')"),
+        ("suites", {"held_out": [TASK, Task("sum", "2+2"), TASK]},
+         "the same sum task twice, as numbers 1 and 3, where each was due once (suite 'held_out')"),
+        ("suites", {"held\nout": [TASK]},
+         "'held\\nout' where letters that can be shown were due (suite 'held\\nout')"),
+        ("suites", {"held_out": [Task("sum", "1+1", step=3)]},
+         "a Task whose step is 3 where nothing was due, as the loop fills it in (suite 'held_out')"),
+        ("read_row", [], "none where a task or more were due"),
+        ("held_out", [], "none where a family or more were due"),
+        ("held_out", ["a", ""], "an empty family where a family or more were due"),
         ("read_row", TASK, "Task where a sequence was due"),
         ("read_row", ["sum"], "str where Task or Proposal was due"),
         ("read_row", [Proposal("sun", 1)], "a Proposal of kind 'sun' where 'sum' was due"),
@@ -248,67 +306,45 @@ def test_outcomes_are_looked_at(value: object, wrong: str) -> None:
     assert refusal(lambda: executor.run(["job"])) == f"domain 'sums': executor: run gave {wrong}"
 
 
+def test_truths_of_numpy_are_truths() -> None:
+    numpy = pytest.importorskip("numpy")
+    outcome = Outcome(numpy.bool_(True), numpy.bool_(False))
+    assert domain(None, {"open_executor": Part({"run": [outcome]})}).open_executor(None).run([1]) == [outcome]
+
+
+def test_a_failure_of_the_executor_names_the_calls_that_gave_its_jobs() -> None:
+    whole = domain({"check": (1, 2), "probe": (3, 4)}, {"open_executor": Part({"run": TypeError("no shape")})})
+    [task_type], executor = whole.task_types(None), whole.open_executor(None)
+    task_type.probe(TASK, Key(0))  # which never gets to the executor
+    proposal, job = task_type.parse_proposal([], "2"), task_type.check(TASK, "2")
+    for jobs, whose in (
+        ([job], " (jobs of sum: check)"),
+        ([proposal.job, job], " (jobs of sum: parse_proposal, sum: check)"),
+        ([(5, 6)], ""),
+    ):
+        line = refusal(lambda: executor.run(jobs))  # noqa: B023
+        assert line.startswith(f"domain 'sums': executor: run{whose} failed (TypeError: no shape, ")
+
+
+def test_what_a_domain_says_of_a_row_is_passed_on_as_it_is() -> None:
+    for name in ("read_row", "held_out"):
+        whole = domain(None, {name: UserError("number: give one")})
+        with pytest.raises(UserError, match=r"^number: give one$"):
+            getattr(whole, name)({})
+
+
+def test_what_is_none_is_left_out() -> None:
+    part = Part({"task_types": [], "open_executor": None}, name="sums", read_row=None, held_out=None, suites=None)
+    whole = CheckedDomain(part, "domain 'sums'")
+    assert whole.suites() == {}
+    for read in (whole.read_row, whole.held_out):
+        with pytest.raises(UserError, match=r"it has no (read_row|held_out)$"):
+            read({})
+
+
 def test_the_level_of_an_executor_is_a_text() -> None:
     assert domain(None, {"open_executor": Part({}, level="process")}).open_executor(None).level == "process"
     line = refusal(lambda: domain(None, {"open_executor": Part({}, level=3)}).open_executor(None))
     assert line == "domain 'sums': executor: level gave int where a text was due"
-
-
-# --- policies -----------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Fixed:
-    """A policy that gives these."""
-
-    rows: Any = field(default_factory=list[Any])
-    metrics: Any = field(default_factory=dict[str, float])
-
-    def sample(self, prompts: Sequence[Prompt], n: int, sampling: Sampling, keys: Sequence[Key]) -> Any:
-        return self.rows
-
-    def update(self, samples: Sequence[Sample]) -> Any:
-        return self.metrics
-
-
-WHOLE = Completion("ab", (1, 2), (0.0, -1.0))
-
-
-@pytest.mark.parametrize(
-    ("rows", "wrong"),
-    [
-        (None, "None where a sequence was due"),
-        ([], "0 results where 1 were due"),
-        ([WHOLE], "Completion where a sequence was due"),
-        ([[WHOLE]], "1 results where 2 were due"),
-        ([[WHOLE, "ab"]], "str where Completion was due"),
-        ([[WHOLE, Completion(b"ab", (), ())]], "a Completion whose text is bytes where a text was due"),  # pyright: ignore
-        ([[WHOLE, Completion("ab", (1, 2), (0.0,))]], "a Completion with 1 logprobs where 2, one a token, were due"),
-        ([[WHOLE, Completion("ab", "ab", (0.0,))]], "a Completion whose tokens is str where a tuple was due"),  # pyright: ignore
-    ],
-)  # fmt: skip
-def test_completions_are_looked_at(rows: object, wrong: str) -> None:
-    checked = policy(Fixed(rows), "policy 'fixed'")
-    assert refusal(lambda: checked.sample([Prompt("a")], 2, Sampling(), [Key(0)])) == (
-        f"policy 'fixed': sample gave {wrong}"
-    )
-    prompts, keys = [Prompt("a")], [Key(0)]
-    by_name = policy(Fixed([[WHOLE, WHOLE]]), "policy 'fixed'").sample(
-        prompts=prompts, n=2, sampling=Sampling(), keys=keys
-    )
-    assert by_name == [[WHOLE, WHOLE]]
-
-
-@pytest.mark.parametrize(
-    ("metrics", "wrong"),
-    [
-        (None, "None where a mapping of names to numbers was due"),
-        ({"loss": "low"}, "'loss' = str where a text = a number was due"),
-        ({1: 1.0}, "'int' = float where a text = a number was due"),
-        ({"loss": True}, "'loss' = bool where a text = a number was due"),
-    ],
-)
-def test_metrics_are_looked_at(metrics: object, wrong: str) -> None:
-    checked = policy(Fixed(metrics=metrics), "policy 'fixed'")
-    assert refusal(lambda: checked.update([])) == f"policy 'fixed': update gave {wrong}"
-    assert policy(Fixed(metrics={"loss": 1, "lr": 0.5}), "").update([]) == {"loss": 1, "lr": 0.5}
+    line = refusal(lambda: domain(None, {"open_executor": Part({}, level="a\x1b[2J")}).open_executor(None))
+    assert line == "domain 'sums': executor: level gave 'a\\x1b[2J' where letters that can be shown were due"

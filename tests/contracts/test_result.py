@@ -45,8 +45,10 @@ def test_other_tasks_than_at_first_are_no_gain(tmp_path: Path) -> None:
     with Run.begin(toy(), tmp_path) as run:
         keep(run, "held_out", 0, 2, 0)
         keep(run, "ood", 0, 1, 1)
-    with pytest.raises(UserError, match=r"2 tasks of held_out .* not these 3: put evals.tasks and kinds in .*config"):
+    match = r"2 tasks of held_out .* not these 3: put evals.tasks and kinds in .*config"
+    with pytest.raises(UserError, match=match) as caught:
         resume(str(run.folder))
+    assert str(caught.value).endswith(", and the suites of the domain, back to what they were")
     with Run.resume(run.folder) as run:
         assert run.store.last_step() is None  # before anything is computed
     cfg = json.loads((run.folder / CONFIG).read_text())
@@ -58,6 +60,15 @@ def test_other_tasks_than_at_first_are_no_gain(tmp_path: Path) -> None:
         result: dict[str, Any] = result_of(run.store, run.cfg)
     assert result["difference"]["mean"]["t1"] == [None, None, None]
     assert result["after"]["mean"]["t1"][0] == 1 / 8
+
+
+def test_a_suite_that_is_gone_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Run.begin(toy(), tmp_path) as run:
+        keep(run, "old and 2", 0, 2)
+        keep(run, "old", 2, 2)  # not before training
+    assert resume(str(run.folder)) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "no suite" in line]
+    assert line.startswith("The domain has no suite old and 2 any more, which was measured before training: left out")
 
 
 def test_a_short_seeding_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

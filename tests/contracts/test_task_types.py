@@ -309,6 +309,19 @@ def test_seeds_and_suites_are_tasks_of_its_kinds(index: int) -> None:
 
 
 @pytest.mark.parametrize("index", range(len(CASES)))
+def test_held_out_tasks_have_the_family_that_their_identity_gives(index: int) -> None:
+    """Else tasks like them are trained on. The first few of each kind and suite, as some have to run."""
+    domain, cfg, executor = opened(index)
+    task_types = {task_type.kind: task_type for task_type in domain.task_types(cfg)}
+    for tasks in domain.suites().values():
+        for kind, task_type in task_types.items():
+            for task in [task for task in tasks if task.kind == kind][:3]:
+                job = task_type.probe(task, Key(cfg.seed).at("probe", kind))
+                identity = task_type.identity(task, None if job is None else executor.run([job])[0])
+                assert not isinstance(identity, Identity) or identity.family == task.family
+
+
+@pytest.mark.parametrize("index", range(len(CASES)))
 def test_worked_examples_are_in_strict_form(index: int) -> None:
     domain, cfg, _ = opened(index)
     task_types = {task_type.kind: task_type for task_type in domain.task_types(cfg)}

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from absolute_zero import plugins
 from absolute_zero.config import Config, Int, Real, Section, Text, as_toml, load, overrides
 from absolute_zero.config.catalogue import catalogue, sections
+from absolute_zero.config.reading import from_json
 from absolute_zero.types import UserError
 
 
@@ -24,7 +25,11 @@ class Kind:
     kind: str
     sources: tuple[str, ...] = ()
     max_references: int | None = None
-    propose_prompt = parse_proposal = build_task = probe = identity = solve_prompt = check = check_result = show = None
+
+    def asked(self, *_: object) -> None:
+        raise AssertionError("settings ask a task type nothing")
+
+    propose_prompt = parse_proposal = build_task = probe = identity = solve_prompt = check = check_result = show = asked
 
 
 class Sql(Section):
@@ -212,13 +217,32 @@ def test_the_catalogue_lists_what_the_domain_brings() -> None:
         (["rows=3"], "rows is not a setting; did you mean sql.rows?"),
         (["sql.weights.a=3"], "sql.weights.a is not a setting; did you mean sql.weights?"),
         (['sql.types=["BLOB"]'], 'sql.types = ["BLOB"]: {BLOB} has no literal: leave it out'),
-        (["sql.rows=13"], "rows and fortune do not go together: lower sql.rows"),
+        (["sql.rows=13"], "sql: rows and fortune do not go together: lower sql.rows"),
         (["sql.rows=0", "sql.share=2", "xyz=1"],
          "sql.rows = 0: give a whole number from 1 to 100 (and 2 more mistakes)"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_it_is_one_line(overrides_: list[str], text: str) -> None:
     assert refusal(None, PLAY_SQL, *overrides_) == text
+
+
+def test_settings_of_it_that_do_not_go_together_name_their_section_and_recipe(recipe: Callable[..., str]) -> None:
+    text = "sql: rows and fortune do not go together: lower sql.rows"
+    mine = recipe(f"{PLAY_SQL}\n[sql]\nrows = 13\n")
+    assert refusal(mine) == f"mine.toml: {text}"
+    assert refusal(mine, "sql.share=0.1") == text  # said by both
+
+
+def test_a_stored_setting_that_is_gone_is_told_with_those_there_are() -> None:
+    stored = load(None, [PLAY_SQL]).model_dump_json().replace('"rows":20', '"rows":20,"lines":3')
+    with pytest.raises(UserError) as caught:
+        from_json(stored, "config.json")
+    assert str(caught.value) == (
+        "config.json: sql.lines: no such setting: sql has rows, types, share, weights, limit, mode: fix it there"
+    )
+    stored = load(None, [PLAY_SQL]).model_dump_json().replace('"n_practice"', '"n_more":1,"n_practice"')
+    with pytest.raises(UserError, match=r"^config.json: solve.n_more: no such setting: solve has n_difficulty, "):
+        from_json(stored, "config.json")
 
 
 def test_what_is_for_another_domain_is_refused() -> None:
@@ -294,7 +318,7 @@ def test_a_domain_that_is_not_there_is_laid_on_whoever_names_it(recipe: Callable
     )
     assert refusal(None, "domain=gone.away:GONE") == (
         "domain 'gone.away:GONE' cannot be loaded (ModuleNotFoundError: No module named 'gone'):"
-        " install or fix its package"
+        " install its package, or set PYTHONPATH to the folder of its file"
     )
     assert refusal(None, "domain=7", "steps=-1") == (
         'domain = 7: give one of "python", or package.module:name (and 1 more mistake)'
@@ -304,9 +328,11 @@ def test_a_domain_that_is_not_there_is_laid_on_whoever_names_it(recipe: Callable
 
 
 def test_what_a_domain_says_of_its_settings_is_passed_on() -> None:
-    assert refusal(None, f"domain={dotted('FAILING')}") == "failing: put it right"
+    assert refusal(None, f"domain={dotted('FAILING')}") == (
+        f"domain '{dotted('FAILING')}': task_types: failing: put it right"
+    )
     assert refusal(None, f"domain={dotted('CRASHING')}") == (
-        f"domain '{dotted('CRASHING')}': task_types failed (ValueError: no luck, test_config_domain.py:79): fix it"
+        f"domain '{dotted('CRASHING')}': task_types failed (ValueError: no luck, test_config_domain.py:84): fix it"
     )
     assert catalogue(dotted("FAILING"))[("kinds",)].wanted == "an array, each text in quotes, not empty"
 

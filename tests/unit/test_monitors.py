@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from absolute_zero.checked.looks import RESERVED
 from absolute_zero.monitors import base_rates, overview, step_metrics
 from absolute_zero.store import Store
 from absolute_zero.training import complaint
@@ -71,6 +72,9 @@ def test_a_step_by_hand() -> None:
         "loss": -0.5, "skill/solve/select-1": 0.25,
     }  # fmt: skip
 
+    # No policy may report metrics of these names.
+    assert all(name.startswith(RESERVED) for name in step_metrics(step) if name not in step.stats)
+
     line = overview(step_metrics(step), [KIND])
     assert line.accepted == {KIND: 4}
     assert (line.valid, line.learnable, line.tokens) == (5 / 6, 2 / 3, 2 + 4 + 6 + 0 + 9)
@@ -105,6 +109,8 @@ def test_an_overview_is_over_all_kinds() -> None:
         ("duplicate", "raise seeding.rounds"),
         ("prompt_too_long", "raise sampling.max_prompt_tokens"),
         ("truncated", "raise sampling.max_tokens"),
+        ("copy", "give the domain more seeds"),
+        ("infrastructure", "look at the executor or the machine"),
     ],
 )
 def test_a_short_seeding_is_told_what_to_do(tmp_path: Path, reason: str, remedy: str) -> None:

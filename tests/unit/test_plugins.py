@@ -120,26 +120,32 @@ def test_two_packages_with_one_name_are_one_line_and_the_dotted_name_helps(insta
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        ("", "AttributeError: module 'broken' has no attribute 'part'"),
-        ("import gone_for_good", "ModuleNotFoundError: No module named 'gone_for_good'"),
-        ("1 / 0", "ZeroDivisionError: division by zero"),
-        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("", "AttributeError: module 'broken' has no attribute 'part'): fix it"),
+        ("import gone_for_good",
+         "ModuleNotFoundError: No module named 'gone_for_good', broken.py:1): install what it needs"),
+        ("1 / 0", "ZeroDivisionError: division by zero, broken.py:1): fix it"),
+        ("import json\n\njson.loads('{')",
+         "JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1), broken.py:3)"),
+        ("raise SystemExit(3)", "SystemExit: 3, broken.py:1): fix it"),
+        ("raise type('Odd', (BaseException,), {})('odd')", "Odd: odd, broken.py:1): fix it"),
+        ("raise type('Odd', (Exception,), {'__str__': None})", "Odd: it has no text, broken.py:1): fix it"),
         ("raise ValueError('two\\n  lines\\x00\\x1b[31m')", "ValueError: two lines"),
         ("raise ValueError('x' * 5000)", "ValueError: xxx"),
         ("def f(:", "SyntaxError: "),
     ],
-)
+)  # fmt: skip
 def test_a_part_that_cannot_be_imported_is_one_line(install: Install, source: str, why: str) -> None:
     install("broken", "[absolute_zero.policies]\nbroken = broken:part\n", source)
     text = refusal("policies", "broken")
     assert text.startswith(f"policy 'broken' cannot be loaded ({why}")
-    assert text.endswith("): install or fix its package")
+    assert text.endswith(("): fix it", "): install what it needs"))
+    assert text.isprintable()
     assert refusal("policies", "broken:part").startswith("policy 'broken:part' cannot be loaded (")
 
 
 def test_what_a_package_says_of_itself_is_passed_on(install: Install) -> None:
     install("picky", "", "from absolute_zero.types import UserError\nraise UserError('picky: needs SQLite 3.40')")
-    assert refusal("domains", "picky:DOMAIN") == "picky: needs SQLite 3.40"
+    assert refusal("domains", "picky:DOMAIN") == "domain 'picky:DOMAIN': picky: needs SQLite 3.40"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +157,7 @@ def test_what_a_package_says_of_itself_is_passed_on(install: Install) -> None:
          f"no policy is called '{'y' * 76}...: give one of \"scripted\", or package.module:name"),
         ("estimators", "gone.away:x",
          "estimator 'gone.away:x' cannot be loaded (ModuleNotFoundError: No module named 'gone'):"
-         " install or fix its package"),
+         " install its package, or set PYTHONPATH to the folder of its file"),
     ],
 )  # fmt: skip
 def test_a_part_that_is_not_there_is_one_line(group: str, name: str, text: str) -> None:
@@ -176,7 +182,14 @@ class Strange(Domain):
     @property
     def suites(self):
         raise RuntimeError("not today")
+class Mute(Domain):
+    open_executor = None
+class Listed(Domain):
+    suites = {}
+class LeftOut(Domain):
+    suites = read_row = None
 WHOLE, POOR, NAMED, STRANGE, NUMBER, BARE = Domain(), Poor(), Named(), Strange(), 7, Bare()
+MUTE, LISTED, LEFT_OUT = Mute(), Listed(), LeftOut()
 """
 
 
@@ -187,10 +200,15 @@ WHOLE, POOR, NAMED, STRANGE, NUMBER, BARE = Domain(), Poor(), Named(), Strange()
         ("domains", "BARE", ""),
         ("domains", "Domain", "it is a class: name an instance"),
         ("domains", "POOR", "it has no open_executor"),
+        ("domains", "MUTE", "its open_executor is None where a method was due"),
+        ("domains", "LISTED", "its suites is dict where a method was due"),
+        ("domains", "LEFT_OUT", ""),
         ("domains", "NAMED", "its name is not of letters, digits, _ and -"),
         ("policies", "NUMBER", "it cannot be called"),
         ("policies", "Domain", ""),
         ("estimators", "NUMBER", "it cannot be called"),
+        ("estimators", "Domain", "it is a class: name an instance, or a function"),
+        ("rewards", "Domain", "it is a class: name an instance, or a function"),
         ("rewards", "NUMBER", "it is neither a function nor a table of scales"),
         ("rewards", "__dict__", ""),
         ("templates", "NUMBER", "it is not a path"),

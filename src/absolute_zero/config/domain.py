@@ -3,16 +3,22 @@
 Promises: a domain that does not fit is a UserError of one line. Imports no domain before settings name it.
 """
 
+import json
 import re
 from collections.abc import Collection
-from typing import Any, cast
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_origin
 
 from pydantic import ValidationError
 
 from absolute_zero import plugins
+from absolute_zero.checked.calls import reason
 from absolute_zero.config.section import Section
 from absolute_zero.ports import Domain, TaskType
 from absolute_zero.types import UserError
+
+_TYPES: Final = "Int, Real, Flag, Text, a Literal of texts, a tuple or dict[str, ...] of these, or any | None"
 
 
 def load_domain(name: str, reserved: Collection[str]) -> tuple[Domain, type[Section] | None]:
@@ -28,12 +34,67 @@ def load_domain(name: str, reserved: Collection[str]) -> tuple[Domain, type[Sect
         return domain, None
     if not (isinstance(section, type) and issubclass(section, Section)):
         raise plugins.misfit("domains", name, "its settings are not a subclass of absolute_zero.config.Section")
-    try:
-        section()
-    except ValidationError as error:
-        key = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise plugins.misfit("domains", name, f"its settings have no valid default for {key!r}") from error
+    if wrong := _strange_field(section) or _wrong_default(name, section):
+        raise plugins.misfit("domains", name, wrong)
     return domain, section
+
+
+def validated(domain: str, section: type[Section], values: object) -> Section:
+    """Return a section with these values. Raises ValidationError for them, and UserError for what fails in it."""
+    try:
+        return section.model_validate(values)
+    except (ValidationError, UserError):
+        raise
+    except Exception as error:  # a validator from a plug-in may raise anything
+        raise plugins.misfit("domains", domain, f"its settings failed ({reason(error)}): fix them") from error
+
+
+@cache
+def _wrong_default(domain: str, section: type[Section]) -> str:
+    """Return what is wrong with the defaults of a section: they have to be there, and be read back as they are written,
+    in a run's folder and in a recipe. Raises UserError for what fails in it."""
+    try:
+        text = validated(domain, section, {}).model_dump_json(warnings=False)
+        validated(domain, section, json.loads(text))
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in detail["loc"])
+        return (
+            f"its settings have no valid default for {key!r}" if key else f"its defaults are refused: {detail['msg']}"
+        )
+    strange = {*json.loads(text)} ^ {*section.model_fields}
+    return f"its setting {min(strange)!r} is not written as it is read: leave out what makes it so" if strange else ""
+
+
+def _strange_field(section: type[Section]) -> str:
+    """Return what is wrong with the fields of a section; empty if each is one that a recipe can hold."""
+    for key, field in section.model_fields.items():
+        if field.alias or field.validation_alias or field.serialization_alias:
+            return f"its setting {key!r} has an alias: give it one name"
+        if not _is_plain(field.annotation):
+            return f"its setting {key!r} is of a type that no recipe holds: use {_TYPES}"
+    return ""
+
+
+def _is_plain(annotation: Any, optional: bool = True) -> bool:
+    """Return whether a type is one that a recipe holds: `_TYPES` says which."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _is_plain(arguments[0], optional)
+    if origin in (Union, UnionType):
+        others = [part for part in arguments if part is not NoneType]
+        return optional and len(others) == 1 < len(arguments) and _is_plain(others[0], optional=False)
+    if origin is Literal:
+        return all(isinstance(part, str) for part in arguments)
+    if origin is tuple:
+        return all(part is Ellipsis or _is_plain(part, optional=False) for part in arguments)
+    if origin is dict:
+        return _is_text(arguments[0]) and _is_plain(arguments[1], optional=False)
+    return annotation in (int, float, bool, str)
+
+
+def _is_text(annotation: Any) -> bool:
+    return annotation is str or (get_origin(annotation) is Annotated and get_args(annotation)[0] is str)
 
 
 def choose_kinds(domain: Domain, cfg: Any) -> tuple[str, ...]:
@@ -62,11 +123,10 @@ def _task_types(domain: Domain, cfg: Any) -> list[TaskType]:
     except UserError:
         raise
     except Exception as error:  # a domain from a plug-in may raise anything
-        reason = f"its task types cannot be made ({type(error).__name__}: {error})"
-        raise plugins.misfit("domains", domain.name, reason) from error
+        raise plugins.misfit("domains", domain.name, f"its task types cannot be made ({reason(error)})") from error
     for task_type in task_types:
-        if reason := plugins.lacks(task_type, plugins.TASK_TYPE):
-            raise plugins.misfit("domains", domain.name, f"task type {getattr(task_type, 'kind', '')!r}: {reason}")
+        if wrong := plugins.lacks(task_type, plugins.TASK_TYPE):
+            raise plugins.misfit("domains", domain.name, f"task type {getattr(task_type, 'kind', '')!r}: {wrong}")
     kinds = [task_type.kind for task_type in task_types]
     if not kinds:
         raise plugins.misfit("domains", domain.name, "it has no task types")

@@ -76,7 +76,11 @@ def from_json(text: str, origin: str) -> Config:
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in detail["loc"])
-        raise mistake(f"{origin}: {f'{key}: ' if key else ''}{reason_of(detail)}: fix it there") from None
+        reason = reason_of(detail)
+        if detail["type"] == "extra_forbidden" and (section := Config.model_fields.get(str(detail["loc"][0]))):
+            fields = getattr(section.annotation, "model_fields", {})  # of the domain's own section, its error says it
+            reason = f"no such setting: {detail['loc'][0]} has {', '.join(fields)}"
+        raise mistake(f"{origin}: {f'{key}: ' if key else ''}{reason}: fix it there") from None
 
 
 # --- overrides ----------------------------------------------------------------------------------------------
@@ -224,7 +228,10 @@ def _checked(known: Layer, domain: str) -> tuple[Config | None, dict[KeyPath, st
         for detail in error.errors(include_url=False):
             at = tuple(str(part) for part in detail["loc"])
             key = next((part for part in (at[:2], at[:1]) if part in known), ())
-            if not key:
+            if not key and len(at) == 1 and at[0] in sections(domain):  # its settings do not go together
+                origins = {item.origin for other, item in known.items() if other[0] == at[0]}
+                wrong[at] = f"{origins.pop() if len(origins) == 1 else ''}{at[0]}: {reason_of(detail)}"
+            elif not key:
                 wrong[key] = reason_of(detail)
             elif detail["type"] == "value_error":  # it says itself what to do
                 wrong[key] = f"{dotted(key)} = {shown(known[key].value)}: {reason_of(detail)}"

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from absolute_zero import plugins
-from absolute_zero.config.domain import choose_kinds, load_domain
+from absolute_zero.config.domain import choose_kinds, load_domain, validated
 from absolute_zero.config.section import Int, Section, Text
 from absolute_zero.config.sections import (
     PER_PROMPT,
@@ -153,9 +153,9 @@ class Config(Section):
                 raise _mistake((key,), "no such setting", extra[key])
         if section is not None:
             try:
-                extra[domain] = section.model_validate(extra.get(domain, {}))
+                extra[domain] = validated(self.domain, section, extra.get(domain, {}))
             except ValidationError as error:
-                raise _within(domain, error) from None
+                raise _within(domain, section, error) from None
         loaded: Domain = plugins.load("domains", self.domain)
         if loaded.templates and "templates" not in self.model_fields_set:
             object.__setattr__(self, "templates", loaded.templates)  # the model is frozen for all others
@@ -183,17 +183,19 @@ def _mistake(key: tuple[str, ...], reason: str, value: object) -> ValidationErro
     return ValidationError.from_exception_data("Config", [InitErrorDetails(type=kind, loc=key, input=value)])
 
 
-def _within(section: str, error: ValidationError) -> ValidationError:
+def _within(name: str, section: type[Section], error: ValidationError) -> ValidationError:
     """Return the mistakes in a section as those of the whole."""
+    known = f"no such setting: {name} has {', '.join(section.model_fields)}"
     return ValidationError.from_exception_data(
         "Config",
         [
             InitErrorDetails(
-                type=PydanticCustomError(cast("Any", detail["type"]), "{reason}", {"reason": reason_of(detail)}),
-                loc=(section, *detail["loc"]),
+                type=PydanticCustomError(cast("Any", detail["type"]), "{reason}", {"reason": reason}),
+                loc=(name, *detail["loc"]),
                 input=detail["input"],
             )
             for detail in error.errors(include_url=False)
+            for reason in [known if detail["type"] == "extra_forbidden" else reason_of(detail)]
         ],
     )
 

@@ -44,13 +44,17 @@ def evaluate_suites(
     """
     if not cfg.evals.tasks:
         return
-    for name, tasks in suites(domain_of(cfg), cfg.evals.tasks).items():
+    own = suites(domain_of(cfg), cfg.evals.tasks)
+    for name in _measured(store) if step == 0 else ():
+        if name not in own:
+            say(f"The domain has no suite {name} any more, which was measured before training: left out of the result.")
+    for name, tasks in own.items():
         before = [result.kind for result in results_of(store, name, 0)]
         now = [task.kind for task in tasks if task.kind in parts.task_types]
         if before and before != now:
             wrong = f"{len(before)} tasks of {name} were measured before training, and not these {len(now)}"
-            remedy = f"put evals.tasks and kinds in the config of {store.path.parent} back to what they were"
-            raise UserError(f"{wrong}: {remedy}")
+            remedy = f"put evals.tasks and kinds in the config of {store.path.parent}"
+            raise UserError(f"{wrong}: {remedy}, and the suites of the domain, back to what they were")
         if store.get_fact(_fact(name, step)) is None and not stopping():
             say(f"Evaluating on {len(now)} held-out tasks ({name}).")
             sampling = replace(cfg.sampling.drawing, temperature=1.0)
@@ -67,6 +71,12 @@ def results_of(store: Store, name: str, step: int) -> list[EvalResult]:
 
 def _fact(name: str, step: int) -> str:
     return f"evals {name} {step}"
+
+
+def _measured(store: Store) -> list[str]:
+    """Return the suites that were evaluated before training, whether the domain still has them or not."""
+    begins, ends = _fact("\0", 0).split("\0")
+    return [key[len(begins) : -len(ends)] for key in store.fact_keys() if key.startswith(begins) and key.endswith(ends)]
 
 
 def result_of(store: Store, cfg: Config) -> dict[str, object]:

@@ -269,6 +269,10 @@ class Store:
         rows = self._rows("SELECT value FROM run WHERE key = ?", encode_text(key))
         return decode_text(rows[0][0]) if rows else None
 
+    def fact_keys(self) -> list[str]:
+        """Return the names of all facts."""
+        return [decode_text(key) for (key,) in self._rows("SELECT key FROM run ORDER BY key")]
+
     def state(self) -> Mapping[str, Any]:
         """Return what the advantage estimators remembered after the last step; nothing before the first."""
         rows = self._rows("SELECT state FROM steps ORDER BY step DESC LIMIT 1")
