@@ -144,7 +144,7 @@ def test_a_person_gives_what_there_is() -> None:
     [unknown] = tasks_of({"inputs": ["1", "2", "3"], "outputs": ["2", "3", "4"], "message": "Next."})
     assert (unknown.kind, unknown.title) == (INDUCTION, "Next.")
     assert [label for label, _ in TYPES[INDUCTION].show(unknown)] == ["message", "example", "hidden", "hidden"]
-    assert TYPES[INDUCTION].solve_prompt(unknown).text
+    assert TYPES[INDUCTION].solve_prompt(unknown).shown
 
 
 @pytest.mark.parametrize(
