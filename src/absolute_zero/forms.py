@@ -26,7 +26,8 @@ from absolute_zero.types import Completion, Grade, Message, Prompt, Refusal, Rol
 Slot = tuple[str, Role]
 """A kind and a role: what prompts have their shape in common."""
 USER: Final = "\n\nUser: "
-"""How a turn of the user begins in plain text."""
+NEXT: Final = "\n\nAssistant: "
+"""How turns of the user and of the assistant begin in plain text."""
 PLAIN_LABELS: Final = frozenset(("", "text", "txt", "plaintext", "plain"))
 """Labels of a block that say nothing of what is in it."""
 
@@ -80,9 +81,10 @@ class Form:
         own_beginning = turns[-1].role == "assistant"
         opening = "" if own_beginning else self._opening(slot)
         opened = prompt.opens_thought or opening.startswith(self.tags[0])
-        if self.chat is None:
-            return Prompt(self._dialogue(told, examples, turns, opening), opens_thought=opened)
         shown = [turn for example in examples for turn in (*_question(example), self._reply(example))]
+        if self.chat is None:
+            begun = turns.pop().content if own_beginning else opening
+            return Prompt(self._dialogue(told, [*shown, *turns], begun), opens_thought=opened)
         if shown and not self.chat.keeps_thoughts:
             shown, turns = [], [*_folded(shown, turns[0]), *turns[1:]]
         instruction = "\n\n".join((*filter(None, (self.system, *told)), self._instruction()))
@@ -128,9 +130,7 @@ class Form:
         response = text.render_response(example.thought, example.answer, example.prompt.opens_thought)
         return f"{example.prompt.text}{response}\n\n"
 
-    def _dialogue(
-        self, told: Sequence[str], examples: Sequence[Example], turns: Sequence[Message], opening: str
-    ) -> str:
+    def _dialogue(self, told: Sequence[str], turns: Sequence[Message], begun: str) -> str:
         """Return messages as the plain text of a conversation, which ends where the response begins."""
         header = "A conversation between a user and an assistant."
         if self.tagged:
@@ -141,13 +141,9 @@ class Form:
             )
         else:
             header += " The assistant thinks step by step, and then answers in the form that is asked for."
-        written = [turn for example in examples for turn in (*_question(example), self._reply(example))]
-        if turns[-1].role == "assistant":
-            *turns, begun = turns
-            opening = begun.content
-        parts = [f"{USER if turn.role == 'user' else NEXT}{turn.content}" for turn in (*written, *turns)]
+        parts = [f"{USER if turn.role == 'user' else NEXT}{turn.content}" for turn in turns]
         first = "\n\n".join((*filter(None, (self.system, *told)), header))
-        return f"{first}{''.join(parts)}{NEXT}{opening}".rstrip(" ")
+        return f"{first}{''.join(parts)}{NEXT}{begun}".rstrip(" ")
 
     # --- reading --------------------------------------------------------------------------------------------
 
@@ -178,10 +174,6 @@ class Form:
             for own, ours in zip(self.tags, TAGS, strict=True):
                 response = response.replace(own, ours)
         return response
-
-
-NEXT: Final = "\n\nAssistant: "
-"""How a turn of the assistant begins in plain text."""
 
 
 def natural(response: str, labels: Sequence[str]) -> Answer | Refusal:

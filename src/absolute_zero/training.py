@@ -6,6 +6,7 @@ Floor 3.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from itertools import takewhile
 from typing import Final
 
 from absolute_zero.buffer import Buffer
@@ -42,14 +43,15 @@ def train(
     """
     buffer = Buffer.fold(store.tasks(), cfg, parts.task_types, parts.seeds, parts.held_out)
     last, wanted, state = store.last_step(), cfg.seeding.factor * cfg.propose.batch, store.state()
-    seeded = Counter(task.kind for task in store.tasks() if task.step <= 0)
+    # Seeding comes first, so that the rest of a long run need not be read again.
+    seeded = Counter(task.kind for task in takewhile(lambda task: task.step <= 0, store.tasks()))
     for number in range(1 - cfg.seeding.rounds if last is None else last + 1, cfg.steps + 1):
         short = {kind: seeded[kind] for kind in parts.task_types if seeded[kind] < wanted}
         if number <= 0 and not short:
             continue
         flags = _short_seeding(short, wanted, cfg, store) if number == 1 else []
         if number > 0:
-            parts = _playable(parts, short, cfg, store)
+            parts = _playable(parts, short, wanted, cfg, store)
         record = step(number, parts, buffer, state, cfg) if number > 0 else seed(number, parts, buffer, cfg)
         state = record.state
         seeded.update(task.kind for task in record.tasks if number <= 0)
@@ -61,7 +63,7 @@ def train(
 
 def _short_seeding(short: Mapping[str, int], wanted: int, cfg: Config, store: Store) -> list[Flag]:
     """Return what is to be said of kinds with fewer tasks than are wanted: each that is left out, then the others."""
-    out = {kind: size for kind, size in short.items() if size < cfg.propose.batch}
+    out = _unseeded(short, cfg)
     flags = [
         Flag("left_out", f"{kind} is left out: {complaint({kind: size}, wanted, store)}") for kind, size in out.items()
     ]
@@ -69,13 +71,17 @@ def _short_seeding(short: Mapping[str, int], wanted: int, cfg: Config, store: St
     return [*flags, *([Flag("short_seeding", complaint(rest, wanted, store))] if rest else [])]
 
 
-def _playable(parts: Components, short: Mapping[str, int], cfg: Config, store: Store) -> Components:
+def _unseeded(short: Mapping[str, int], cfg: Config) -> dict[str, int]:
+    """Return the kinds of which seeding gave less than a batch, with what it gave."""
+    return {kind: size for kind, size in short.items() if size < cfg.propose.batch}
+
+
+def _playable(parts: Components, short: Mapping[str, int], wanted: int, cfg: Config, store: Store) -> Components:
     """Return the parts without the kinds of which seeding gave less than a batch. Raises UserError if none is left."""
-    kept = {
-        kind: it for kind, it in parts.task_types.items() if short.get(kind, cfg.propose.batch) >= cfg.propose.batch
-    }
+    out = _unseeded(short, cfg)
+    kept = {kind: task_type for kind, task_type in parts.task_types.items() if kind not in out}
     if not kept:
-        raise UserError(complaint(short, cfg.seeding.factor * cfg.propose.batch, store))
+        raise UserError(complaint(short, wanted, store))
     return parts._replace(task_types=kept)
 
 

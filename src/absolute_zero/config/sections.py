@@ -17,8 +17,6 @@ from absolute_zero.types import Sampling
 PositiveInt = Annotated[Int, Field(ge=1)]
 Share = Annotated[Real, Field(ge=0, le=1)]
 Decay = Annotated[Real, Field(ge=0, lt=1)]
-TAGS: Final = ("<think>", "</think>", "<answer>", "</answer>")
-"""The paper's tags."""
 PER_PROMPT: Final = frozenset(("grpo", "dr_grpo", "rloo"))
 """Estimators in this package that compare the rollouts of one prompt, and so need at least two."""
 
@@ -139,9 +137,9 @@ class FormSection(Section):
     solution that is one, which then has no thought."""
     system: Annotated[str, Field(strict=True)] = ""
     """What the model is told before everything else: a system message, or the first words of plain text."""
-    think: Annotated[tuple[Text, ...], Field(min_length=2, max_length=2)] = TAGS[:2]
+    think: tuple[Text, Text] = ("<think>", "</think>")
     """The tags of the thought, such as a model's own special tokens."""
-    answer: Annotated[tuple[Text, ...], Field(min_length=2, max_length=2)] = TAGS[2:]
+    answer: tuple[Text, Text] = ("<answer>", "</answer>")
     """The tags of the answer."""
     strict_by: Annotated[Int, Field(ge=0)] = 0
     """Steps from natural to strict. What a response loses whose format is only natural grows with the steps, until at

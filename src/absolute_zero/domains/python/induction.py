@@ -92,7 +92,7 @@ class Induction:
         """Return what the proposer could have seen is wrong with its inputs and message."""
         values: list[Value] = [arguments_of(program, argument) for argument in inputs]
         # As answers are judged, 1 is True and 1.0: a hidden pair of one would be shown by another.
-        if (different := proposed.different(values)) < len(values):
+        if (different := len(proposed.different(values))) < len(values):
             detail = f"{different} different inputs, {len(values)} were asked for"
             return Grade(Status.FAILED, reason="repeated_input", detail=detail)
         if len(message) > self.message_characters:
@@ -107,7 +107,7 @@ class Induction:
         task = self._of_some(proposal, outcome) if self.least else validation.build_task(proposal, outcome)
         if isinstance(task, Grade):
             return task
-        outputs = proposed.different([read(output) for _, output in read_payload(task.payload).pairs])
+        outputs = len(proposed.different([read(output) for _, output in read_payload(task.payload).pairs]))
         if outputs < min(DISTINCT, self.inputs):  # not foreseeable without running it
             return Grade(Status.NEUTRAL, reason="few_outputs", detail=f"{outputs} different outputs")
         return task

@@ -6,6 +6,7 @@ as many as were asked for.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from absolute_zero import text
@@ -25,24 +26,18 @@ def render(inputs: Sequence[str], message: str) -> str:
 
 def usable(program: str, arguments: Sequence[str], most: int, longest: int) -> list[str]:
     """Return those that can be used, in canonical text, the first `most` of them; `longest` is in bytes."""
-    kept: list[str] = []
-    values: list[Value] = []
+    texts: list[str] = []
     for argument in arguments:
-        try:
-            written = novelty.written(argument)
-        except (Unreadable, Unwritable):
-            continue
-        value = arguments_of(program, written)
-        if len(written.encode()) <= longest and not any(equal(value, other) for other in values):
-            kept.append(written)
-            values.append(value)
-    return kept[:most]
+        with suppress(Unreadable, Unwritable):
+            texts.append(novelty.written(argument))
+    texts = [written for written in texts if len(written.encode()) <= longest]
+    return [texts[index] for index in different([arguments_of(program, written) for written in texts])[:most]]
 
 
-def different(values: Sequence[Value]) -> int:
-    """Return how many values there are, where equal ones count once."""
-    kept: list[Value] = []
-    for value in values:
-        if not any(equal(value, before) for before in kept):
-            kept.append(value)
-    return len(kept)
+def different(values: Sequence[Value]) -> list[int]:
+    """Return the index of each value that equals none before it."""
+    kept: list[int] = []
+    for index, value in enumerate(values):
+        if not any(equal(value, values[before]) for before in kept):
+            kept.append(index)
+    return kept
