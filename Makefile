@@ -6,10 +6,11 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install test test-full check train bench
+.PHONY: help install test test-full lora-test check train bench
 
 VENV := .venv
 BIN := $(VENV)/bin
+LORA := .venv-lora
 INSTALLED := $(VENV)/.installed
 JOBS := auto
 
@@ -51,6 +52,15 @@ test: check  ## check, then every test but the full matrix
 
 test-full: test  ## the executor's whole matrix, on every Python found
 	@tests/full.sh
+
+# peft stays out of .venv: what works without it must be seen to.
+$(LORA)/.installed: $(INSTALLED)
+	@test -x $(LORA)/bin/python || $(BIN)/python -m venv $(LORA)
+	@$(LORA)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,lora]'
+	@touch $@
+
+lora-test: $(LORA)/.installed  ## the tests that need peft, in an environment of their own
+	@$(LORA)/bin/python -m pytest -q -m lora
 
 bench: $(INSTALLED)  ## the benchmarks of the executor, the run database and the loop
 	@$(BIN)/python benchmarks/executor.py

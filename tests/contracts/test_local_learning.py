@@ -11,7 +11,7 @@ from torch import nn
 
 import tiny_models
 from absolute_zero.keys import Key
-from absolute_zero.policy import generic, shared
+from absolute_zero.policy import hardware, head, shared
 from absolute_zero.policy.batches import Item
 from absolute_zero.policy.learner import Learner
 from absolute_zero.policy.local import LocalPolicy
@@ -111,15 +111,45 @@ def test_micro_batches_and_workers_change_nothing(name: str, monkeypatch: pytest
         assert apart(again[1], parts[1]) < 1e-6  # with threads of OpenMP, which add up in another order
 
 
-def test_long_samples_go_through_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_samples_are_computed_as_a_forest(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = samples_of(policy())
     settings = {"entropy": 0.1, "grad_clip": 1e9}
     ours = gradient(monkeypatch, policy(update=settings), samples)
     monkeypatch.setattr(shared, "LONGEST", 30)  # some are longer and some are not
-    monkeypatch.setattr(generic, "PLAIN_LONGEST", 30)
+    lengths = [len(batch) for batch in policy(update=settings).learner.batches(items_of(policy(), samples))]
+    assert len(lengths) == 2
     theirs = gradient(monkeypatch, policy(update=settings), samples)
     assert theirs[0] == pytest.approx(ours[0], rel=1e-6)
     assert apart(theirs[1], ours[1]) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["llama-one-kv", "qwen2", "gpt2"])
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_the_way_of_large_models_changes_nothing(name: str, checkpoint: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All as a forest, the head in chunks; with a KL term, and small micro-batches. Against transformers."""
+    update = {"entropy": 0.1, "grad_clip": 1e9, "checkpoint_activations": checkpoint, "tokens_per_batch": 100}
+    plain = gradient(monkeypatch, policy(name, update={**update, "kl": 0.3}), samples_of(policy(name)))
+    monkeypatch.setattr(hardware, "LARGE", 1)
+    monkeypatch.setattr(head, "CELLS", 8 * tiny_models.VOCABULARY)
+    local = policy(name, update=update)
+    samples = samples_of(local)
+    loss, grad, ratio = gradient(monkeypatch, local, samples)
+    expected_loss, expected = plain_gradient(local, samples)
+    assert loss == pytest.approx(expected_loss, rel=1e-5, abs=1e-6)
+    assert apart(grad, expected) < 5e-6
+    assert ratio == 1.0
+    with_kl = gradient(monkeypatch, policy(name, update={**update, "kl": 0.3}), samples)
+    assert with_kl[0] == pytest.approx(plain[0], rel=1e-5, abs=1e-6)
+    assert apart(with_kl[1], plain[1]) < 5e-6
+
+
+def items_of(local: LocalPolicy, samples: list[Sample]) -> list[Item]:
+    """Return the samples in tokens."""
+    ids = [local.tokens.encode([sample.prompt])[0] for sample in samples]
+    return [
+        Item(tuple(prompt), s.completion.tokens, s.completion.logprobs, s.advantage, s.weight)
+        for prompt, s in zip(ids, samples, strict=True)
+    ]
 
 
 def test_old_log_probabilities_are_those_before_the_first_update() -> None:
@@ -208,5 +238,5 @@ def test_dropout_is_off() -> None:
     assert any(rates)
     item = Item((1, 2, 3), (4, 5), (-1.0, -1.0), 1.0, 1.0)
     settings = config(update={"learning_rate": 0.0, "checkpoint_activations": True}).update
-    learner = Learner(model, settings, torch.float32)
-    assert learner.update([item])["loss"] == learner.update([item])["loss"]
+    one = Learner(model, settings, torch.float32)
+    assert one.update([item])["loss"] == one.update([item])["loss"]

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from absolute_zero.policy.batches import Item, micro_batches, padded, rounded
+from absolute_zero.policy.batches import Item, forest_batches, forest_tokens, micro_batches, padded, rounded, stems
 from absolute_zero.policy.draws import sample_token, signed, uniforms
 
 TOKENS = st.lists(st.integers(0, 3), min_size=1, max_size=40).map(tuple)
@@ -20,6 +20,38 @@ def test_every_sample_is_in_one_micro_batch_and_they_fit(items: list[Item], budg
         assert all(item.prompt == group.prompt for group in batch for item in group.items)
         assert padded(batch) <= budget or (len(batch) == 1 and len(batch[0].items) == 1)
     assert batches == micro_batches(items, budget)
+
+
+ALIKE = st.builds(lambda common, own: (*range(common), *own), st.integers(0, 200), TOKENS)
+"""Prompts of which many begin alike."""
+
+
+@given(
+    st.lists(st.builds(Item, ALIKE, TOKENS, st.just(()), st.just(0.0), st.just(1.0)), max_size=20), st.integers(1, 900)
+)
+def test_every_sample_is_in_one_forest_and_they_fit(items: list[Item], budget: int) -> None:
+    batches = forest_batches(items, budget)
+    batched = [item for batch in batches for group in batch for item in group.items]
+    assert sorted(map(repr, batched)) == sorted(map(repr, items))
+    for batch in batches:
+        assert forest_tokens(batch) <= budget or (len(batch) == 1 and len(batch[0].items) == 1)
+        assert forest_tokens(batch) <= sum(forest_tokens([group]) for group in batch)
+
+
+@given(st.lists(ALIKE, max_size=12).map(sorted))
+def test_stems_spell_their_prompts(prompts: list[tuple[int, ...]]) -> None:
+    spelt: dict[int, tuple[int, ...]] = {}
+    forest = [(stem, ()) for stem in stems(prompts)]
+    for stem, above in forest:
+        spans = {prompts[index][stem.start : stem.stop] for index in stem.prompts}
+        assert len(spans) == 1
+        path = (*above, *spans.pop())
+        forest += [(branch, path) for branch in stem.branches]
+        if not stem.branches:
+            [index] = stem.prompts
+            spelt[index] = path
+            assert stem.start < stem.stop
+    assert [spelt[index] for index in range(len(prompts))] == prompts
 
 
 @given(st.integers(1, 100_000))

@@ -24,6 +24,7 @@ from absolute_zero.config.sections import (
     Checkpoints,
     Estimators,
     Evals,
+    Lora,
     Model,
     Propose,
     Reward,
@@ -38,7 +39,7 @@ from absolute_zero.config.settings import PRESETS, Config
 from absolute_zero.config.writing import as_toml, literal, overrides
 
 __all__ = [
-    "PER_PROMPT", "PRESETS", "Buffer", "Checkpoints", "Config", "Estimators", "Evals", "Flag", "Int", "Model",
+    "PER_PROMPT", "PRESETS", "Buffer", "Checkpoints", "Config", "Estimators", "Evals", "Flag", "Int", "Lora", "Model",
     "Propose", "Real", "Reward", "SamplingSection", "Sandbox", "Section", "Seeding", "Solve", "Store", "Text",
     "Update", "as_toml", "command_for", "from_json", "literal", "load", "overrides", "recipes",
 ]  # fmt: skip

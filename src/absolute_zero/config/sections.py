@@ -197,6 +197,24 @@ class Update(Section):
     """Recompute activations in the backward pass: less memory, a third more time."""
 
 
+def _targets(targets: tuple[str, ...]) -> tuple[str, ...]:
+    if "all-linear" in targets and len(targets) > 1:
+        raise ValueError('give names of modules, or ["all-linear"] alone')
+    return targets
+
+
+class Lora(Section):
+    """A low-rank adapter that is trained instead of the weights (needs peft: pip install 'absolute-zero[lora]')."""
+
+    rank: Annotated[Int, Field(ge=0, le=4096)] = 0
+    """Rank of what is added to each weight; 0 trains all weights. Learning rates are some ten times those of full
+    training."""
+    alpha: Annotated[Real, Field(ge=0, le=1e6)] = 0.0
+    """The product that is added to a weight is scaled by alpha / rank; 0 stands for twice the rank."""
+    targets: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(_targets)] = ("all-linear",)
+    """Names of the modules that get an adapter, as peft knows them; all-linear is every linear layer but the head."""
+
+
 class Model(Section):
     """Which model, and where it runs."""
 

@@ -22,6 +22,7 @@ from absolute_zero.config.sections import (
     Estimators,
     Evals,
     FormSection,
+    Lora,
     Model,
     Propose,
     Reward,
@@ -80,6 +81,7 @@ class Config(Section):
     form: FormSection = FormSection()
     sampling: SamplingSection = SamplingSection()
     update: Update = Update()
+    lora: Lora = Lora()
     sandbox: Sandbox = Sandbox()
     checkpoints: Checkpoints = Checkpoints()
     store: Store = Store()

@@ -6,6 +6,7 @@ small fixed set (`rounded`). They decide memory and speed, never the result. Kno
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -96,3 +97,88 @@ def unshared_micro_batches(items: Iterable[Item], budget: int) -> list[list[Grou
     ordered = sorted(items, key=lambda item: -(len(item.prompt) + len(item.completion)))
     groups = [Group(item.prompt, (item,)) for item in ordered]
     return pack(groups, lambda batch: len(batch) * rounded(len(batch[0].prompt) + batch[0].longest), budget)
+
+
+PREFIX = 64
+"""Tokens that prompts have in common, at the least, to be computed once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stem:
+    """A stretch of tokens that is common to some prompts, and what it branches into; a leaf ends its prompt."""
+
+    start: int
+    stop: int
+    prompts: tuple[int, ...]
+    branches: tuple["Stem", ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of this stretch and all after it."""
+        return self.stop - self.start + sum(branch.tokens for branch in self.branches)
+
+
+def _common(first: Sequence[int], other: Sequence[int]) -> int:
+    """Return how many tokens two prompts begin with alike; each keeps one token for itself."""
+    most = min(len(first), len(other)) - 1
+    if first[:most] == other[:most]:
+        return most
+    return next(index for index in range(most) if first[index] != other[index])
+
+
+def stems(prompts: Sequence[tuple[int, ...]]) -> list[Stem]:
+    """Return the prompts as a forest in which what neighbours begin with, PREFIX tokens or more, is there once.
+
+    Neighbours only: sort the prompts first. The leaves are in the order of the prompts.
+
+    >>> worked = tuple(range(100))
+    >>> [root] = stems([(*worked, 1), (*worked, 2, 3)])
+    >>> root.stop, [(leaf.start, leaf.stop) for leaf in root.branches], root.tokens
+    (100, [(100, 101), (100, 102)], 103)
+    """
+    alike = [_common(first, other) for first, other in pairwise(prompts)]
+
+    def grow(first: int, last: int, start: int) -> tuple[Stem, ...]:
+        """Return the stems of prompts[first:last] from token `start` on."""
+        grown: list[Stem] = []
+        while first < last:
+            end = first + 1
+            while end < last and alike[end - 1] - start >= PREFIX:
+                end += 1
+            indices = tuple(range(first, end))
+            if len(indices) == 1:
+                grown.append(Stem(start, len(prompts[first]), indices))
+            else:
+                stop = min(alike[first : end - 1])
+                grown.append(Stem(start, stop, indices, grow(first, end, stop)))
+            first = end
+        return tuple(grown)
+
+    return list(grow(0, len(prompts), 0))
+
+
+def forest_batches(items: Iterable[Item], budget: int) -> list[list[Group]]:
+    """Return the samples in micro-batches of at most `budget` tokens (or of a single one that is longer).
+
+    Tokens as `absolute_zero.policy.forest` computes them: a prompt once for its completions, and what prompts begin
+    with alike once for all of them. So prompts that begin alike are neighbours.
+    """
+    by_prompt: dict[tuple[int, ...], list[Item]] = {}
+    for item in items:
+        by_prompt.setdefault(item.prompt, []).append(item)
+    groups: list[Group] = []
+    for prompt in sorted(by_prompt):
+        ordered = sorted(by_prompt[prompt], key=lambda item: -len(item.completion))
+        parts = pack(ordered, lambda part, prompt=prompt: len(prompt) + _tokens(part), budget)
+        groups += [Group(prompt, tuple(part)) for part in parts]
+    return pack(groups, forest_tokens, budget)
+
+
+def forest_tokens(groups: Sequence[Group]) -> int:
+    """Return the tokens of a micro-batch of which no two prompts repeat what they begin with."""
+    prompts = sum(stem.tokens for stem in stems([group.prompt for group in groups]))
+    return prompts + sum(_tokens(group.items) for group in groups)
+
+
+def _tokens(items: Iterable[Item]) -> int:
+    return sum(len(item.completion) for item in items)

@@ -1,7 +1,8 @@
 """A policy's folder: model and tokenizer in Hugging Face's format, and beside them what the learner needs to go on.
 
 `learner.safetensors` holds AdamW's moments of every parameter by its name, and in its header the number of updates.
-`reference/` holds the weights the run began with, where there is a KL term. Nothing is pickled.
+`reference/` holds the weights the run began with, where there is a KL term. With an adapter the folder is peft's: it
+holds the adapter and names its base. Nothing is pickled.
 Promises: what is read back is what was written, bit for bit; a folder that is missing, broken or of another model gives
 a UserError of one line. Does not write atomically: its caller gives an empty folder and renames it.
 """
@@ -17,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from absolute_zero.policy import lora
 from absolute_zero.policy.learner import Learner
 from absolute_zero.policy.opening import open_weights, quietly, readable
 from absolute_zero.types import UserError
@@ -59,7 +61,10 @@ def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
     if not path.is_dir() or any(path.iterdir()):
         raise UserError(f"cannot save into {str(path)!r}: it has to be an empty folder")
     with saving():
-        model.save_pretrained(path)
+        if lora.adapted(model):
+            lora.save(path, model)
+        else:
+            model.save_pretrained(path)
         tokenizer.save_pretrained(path)
         if learner.reference is not None:
             reference: Any = learner.reference
@@ -67,7 +72,7 @@ def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
         state = learner.optimizer.state
         moments = {
             f"{moment}/{name}": state[parameter][moment].contiguous()
-            for name, parameter in model.named_parameters()
+            for name, parameter in learner.model.named_parameters()
             if parameter in state
             for moment in MOMENTS
         }

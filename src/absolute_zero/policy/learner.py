@@ -11,26 +11,30 @@ Shapes: B sequences, T padded length, M tokens that are predicted, V vocabulary.
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from absolute_zero.config import Update
-from absolute_zero.policy import hardware, shared
-from absolute_zero.policy.batches import Group, Item, micro_batches, rounded, unshared_micro_batches
+from absolute_zero.policy import forest, hardware, head, lora, shared
+from absolute_zero.policy.batches import Group, Item, forest_batches, micro_batches, rounded, unshared_micro_batches
 from absolute_zero.policy.generic import fit_attention, inputs, left_padded
+from absolute_zero.policy.linear import Affine
 from absolute_zero.policy.loss import logprobs_and_entropy, per_token_loss
-from absolute_zero.policy.transformer import Weights, supported
+from absolute_zero.policy.transformer import Adapter, Weights, supported
 from absolute_zero.types import AbsoluteZeroError
 
 
 class Learner:
     """A model's optimiser, and the updates it makes.
 
-    `reference` is a frozen copy of the weights the run began with, or None where `settings.kl` is 0; `steps` is how
-    many the run is to have, which only `settings.decay_steps` asks for.
+    Trained are the parameters that want a gradient: all of them, or those of an adapter. `reference` is a frozen copy
+    of the weights the run began with; None where `settings.kl` is 0, or where the model has an adapter, without which
+    it is its own reference. `steps` is how many the run is to have, which only `settings.decay_steps` asks for.
     """
 
     def __init__(
@@ -50,8 +54,11 @@ class Learner:
         """Steps of the run so far, those with nothing to teach included; the learning rate goes by them."""
         _no_dropout(model)
         self._ours = supported(model)
+        self._large = hardware.large(model)
+        self._adapted = lora.adapted(model)
+        self._trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(
-            model.parameters(),
+            self._trained,
             lr=settings.learning_rate,
             betas=settings.betas,
             weight_decay=settings.weight_decay,
@@ -79,7 +86,7 @@ class Learner:
         if not computed:
             self.updates += 1
             return {}
-        batches = self._batches(computed)
+        batches = self.batches(computed)
         longest = max(len(item.prompt) + len(item.completion) for item in computed)
         for model in (self.model, *([self.reference] if self.reference is not None else [])):
             fit_attention(model, longest)
@@ -106,7 +113,9 @@ class Learner:
     ) -> dict[str, float]:
         """Make one update. Fill in `old`, the log-probabilities before the first one, where there are none yet."""
         # transformers says nothing about threads: some models keep what they compute in themselves.
-        workers = hardware.workers(threads, len(batches) if self._ours else 1, self.device, hardware.large(self.model))
+        # Workers of a large model would each hold activations and gradients: it is one, with all threads.
+        jobs_apart = len(batches) if self._ours and not self._large else 1
+        workers = hardware.workers(threads, jobs_apart, self.device, self._large)
         self.optimizer.zero_grad(set_to_none=True)
         jobs = [
             partial(self._micro_batch, batch, old[index], total, workers > 1) for index, batch in enumerate(batches)
@@ -117,11 +126,11 @@ class Learner:
         for index, (logprob_M, loss, metrics, grads) in enumerate(hardware.run(jobs, workers)):
             old[index] = logprob_M
             tally.add(loss, metrics)
-            for parameter, grad in zip(self.model.parameters(), grads, strict=False):
+            for parameter, grad in zip(self._trained, grads, strict=False):
                 if grad is not None:
                     parameter.grad = grad if parameter.grad is None else parameter.grad.add_(grad)
         self.model.eval()
-        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.grad_clip))
+        norm = float(nn.utils.clip_grad_norm_(self._trained, self.settings.grad_clip))
         if not math.isfinite(norm):
             self.optimizer.zero_grad(set_to_none=True)
             raise AbsoluteZeroError(
@@ -131,13 +140,18 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         return {**tally.read(), "grad_norm": norm}
 
-    def _batches(self, items: Sequence[Item]) -> list[list[Group]]:
-        """Return micro-batches for our own forward, then those for transformers', where completions stand alone."""
-        here = [self._ours and len(item.prompt) + len(item.completion) <= shared.LONGEST for item in items]
-        ours = [item for item, ok in zip(items, here, strict=True) if ok]
-        rest = [item for item, ok in zip(items, here, strict=True) if not ok]
+    def batches(self, items: Sequence[Item]) -> list[list[Group]]:
+        """Return micro-batches: for our own forward as it computes them, for transformers' with completions alone."""
         budget = self.settings.tokens_per_batch
-        return micro_batches(ours, budget) + unshared_micro_batches(rest, budget)
+        if not self._ours:
+            return unshared_micro_batches(items, budget)
+        short = [item for item in items if not self._as_forest([item])]
+        long = [item for item in items if self._as_forest([item])]
+        return micro_batches(short, budget) + forest_batches(long, budget)
+
+    def _as_forest(self, items: Sequence[Item]) -> bool:
+        """Return whether these are computed as a forest, and not in the grids of small models and short texts."""
+        return self._large or max(len(item.prompt) + len(item.completion) for item in items) > shared.LONGEST
 
     def _micro_batch(
         self, batch: Sequence[Group], old_M: Tensor | None, total: float, apart: bool
@@ -155,38 +169,67 @@ class Learner:
 
         weight_M, advantage_M = per_token([i.weight for i in items]), per_token([i.advantage for i in items])
         sampler_M = torch.tensor([logprob for item in items for logprob in item.sampler], device=self.device)
-        logprob_M, entropy_M = self._logprobs_and_entropy(self.model, batch)
-        if old_M is None:
-            old_M = logprob_M.detach()
-        reference_M = None
-        if self.reference is not None:
-            with torch.no_grad():
-                reference_M, _ = self._logprobs_and_entropy(self.reference, batch)
-        term_M, metrics = per_token_loss(
-            logprob_M, entropy_M, old_M, sampler_M, advantage_M, self.settings, reference_M
-        )
-        loss = (weight_M * term_M).sum() / total
+        target_M = torch.tensor([token for item in items for token in item.completion], device=self.device)
+        reference_M = self._reference_logprobs(batch, target_M)
+
+        def terms(logprob: Tensor, entropy: Tensor, part: slice) -> tuple[Tensor, dict[str, Tensor]]:
+            """Return the loss of some tokens, and their metrics."""
+            old = logprob.detach() if old_M is None else old_M[part]
+            reference = None if reference_M is None else reference_M[part]
+            term, metrics = per_token_loss(
+                logprob, entropy, old, sampler_M[part], advantage_M[part], self.settings, reference
+            )
+            return (weight_M[part] * term).sum() / total, metrics
+
+        def loss_of(logprob: Tensor, entropy: Tensor, part: slice) -> Tensor:
+            return terms(logprob, entropy, part)[0]
+
+        whole = slice(len(target_M))
+        states, final = self._states(self.model, batch)
+        if final is not None and len(target_M) * len(final.weight) > head.CELLS:
+            loss, logprob_M, entropy_M = head.loss_in_chunks(states[whole], final, target_M, self.temperature, loss_of)
+            metrics = terms(logprob_M, entropy_M, whole)[1]
+        else:
+            logits_MV = states if final is None else final(states)
+            logprob_M, entropy_M = self._of_logits(logits_MV, target_M)
+            loss, metrics = terms(logprob_M, entropy_M, whole)
         grads: Sequence[Tensor | None] = ()
         if apart:
-            grads = torch.autograd.grad(loss, list(self.model.parameters()), allow_unused=True)
+            grads = torch.autograd.grad(loss, self._trained, allow_unused=True)
         else:
             loss.backward()
-        return old_M, loss.detach(), metrics, grads
+        return logprob_M.detach() if old_M is None else old_M, loss.detach(), metrics, grads
 
-    def _logprobs_and_entropy(self, model: nn.Module, batch: Sequence[Group]) -> tuple[Tensor, Tensor]:
-        """Return log-probability and entropy at every token of the micro-batch, M each."""
-        items = [item for group in batch for item in group.items]
-        target = [token for item in items for token in item.completion]
-        if self._ours and max(len(item.prompt) + len(item.completion) for item in items) <= shared.LONGEST:
-            logits_MV = shared.logits(batch, Weights.of(model, self.dtype), self.settings.checkpoint_activations)
-        else:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
-                logits_MV = alone_logits(model, items)
+    def _of_logits(self, logits_MV: Tensor, target_M: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log-probability and entropy at every target, M each, from logits that may have padding."""
         # Rows of padding in the logits go through with a target of 0 and are dropped later: doing it here would copy.
-        padding = [0] * (len(logits_MV) - len(target))
-        target_M = torch.tensor(target + padding, device=self.device)
-        logprob_M, entropy_M = logprobs_and_entropy(logits_MV, target_M, self.temperature)
-        return logprob_M[: len(target)], entropy_M[: len(target)]
+        padded_M = F.pad(target_M, (0, len(logits_MV) - len(target_M)))
+        logprob_M, entropy_M = logprobs_and_entropy(logits_MV, padded_M, self.temperature)
+        return logprob_M[: len(target_M)], entropy_M[: len(target_M)]
+
+    @torch.no_grad()
+    def _reference_logprobs(self, batch: Sequence[Group], target_M: Tensor) -> Tensor | None:
+        """Return the log-probability of every target where the run began, M; None without a KL term."""
+        if self.settings.kl == 0 or not (self._adapted or self.reference is not None):
+            return None
+        model = self.model if self.reference is None else self.reference
+        with lora.switched_off(model) if self._adapted and not self._ours else nullcontext():
+            states, final = self._states(model, batch, "out")
+        if final is not None and len(target_M) * len(final.weight) > head.CELLS:
+            return head.logprobs_in_chunks(states[: len(target_M)], final, target_M, self.temperature)
+        return self._of_logits(states if final is None else final(states), target_M)[0]
+
+    def _states(
+        self, model: nn.Module, batch: Sequence[Group], adapter: Adapter = "beside"
+    ) -> tuple[Tensor, Affine | None]:
+        """Return hidden states at every token of the micro-batch, and the head, of our own forward; or logits alone."""
+        items = [item for group in batch for item in group.items]
+        if self._ours:
+            weights = Weights.of(model, self.dtype, adapter)
+            room = forest if self._as_forest(items) else shared
+            return room.hidden(batch, weights, self.settings.checkpoint_activations), weights.head
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+            return alone_logits(model, items), None
 
 
 def alone_logits(model: nn.Module, items: Sequence[Item]) -> Tensor:

@@ -20,7 +20,7 @@ import torch
 from absolute_zero.config import Config
 from absolute_zero.keys import Key
 from absolute_zero.policy import folder as folders
-from absolute_zero.policy import hardware, opening, packing, sampler
+from absolute_zero.policy import hardware, lora, opening, packing, sampler
 from absolute_zero.policy.batches import Item
 from absolute_zero.policy.decoding import Decoder
 from absolute_zero.policy.generic import Generic, fit_attention
@@ -57,9 +57,14 @@ class LocalPolicy:
         return cls(*opening.open_model(path, say), cfg)
 
     def _adopt(self, model: Any, tokenizer: Any, reference: Any = None) -> None:
-        self.model: Any = model.float().to(self.device)
-        self.tokens = Tokens(tokenizer, opening.eos_ids(model, tokenizer), self.cfg.form.think)
-        if self.cfg.update.kl > 0:
+        model = model.float().to(self.device)
+        if self.cfg.lora.rank == 0 and lora.adapted(model):
+            model = lora.merge(model)
+        elif self.cfg.lora.rank and not lora.adapted(model):
+            model = lora.attach(model, self.cfg.lora, Key(self.cfg.seed))
+        self._whole, self.model = model, lora.unwrapped(model)
+        self.tokens = Tokens(tokenizer, opening.eos_ids(self.model, tokenizer), self.cfg.form.think)
+        if self.cfg.update.kl > 0 and not self.cfg.lora.rank:
             reference = copy.deepcopy(self.model) if reference is None else reference.float().to(self.device)
             reference.requires_grad_(False).eval()
         temperature = self.cfg.sampling.temperature
@@ -147,13 +152,15 @@ class LocalPolicy:
 
     def save(self, folder: Path) -> None:
         """Write model, tokenizer and optimiser into an empty folder, which transformers can open too."""
-        folders.save(folder, self.model, self.tokens.tokenizer, self.learner)
+        folders.save(folder, self._whole, self.tokens.tokenizer, self.learner)
 
     def load(self, folder: Path) -> None:
         """Become what was saved there. Raises UserError, and stays what it was, if that cannot be."""
         model, tokenizer = opening.open_model(folder)
-        reference = folders.open_reference(folder) if self.cfg.update.kl > 0 else None
-        state = folders.open_state(folder, model)
+        if (rank := lora.rank_of(model)) != self.cfg.lora.rank:
+            raise UserError(f"cannot go on with {str(folder)!r}: it was saved with lora.rank = {rank}; set it so")
+        reference = folders.open_reference(folder) if self.cfg.update.kl > 0 and not rank else None
+        state = folders.open_state(folder, lora.unwrapped(model))
         with self._memory("a smaller model"):
             self._adopt(model, tokenizer, reference)
         folders.restore(self.learner, state)
@@ -161,7 +168,7 @@ class LocalPolicy:
     def _engines(self, longest: int, prefixes: Sequence[Sequence[int]]) -> sampler.Engines:
         """Return what makes engines on the weights as they are now, for prompts of up to `longest` tokens."""
         if supported(self.model):
-            weights = Weights.of(self.model, self.dtype)
+            weights = Weights.of(self.model, self.dtype, "merged")
             packs = hardware.large(self.model) and packing.packable(weights)
             return partial(Decoder, packing.packed(weights) if packs else weights, prefixes)
         if self.dtype == torch.float32:

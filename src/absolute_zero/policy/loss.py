@@ -40,6 +40,41 @@ def _scaled(logits_NV: Tensor, temperature: float) -> Tensor:
     return logits_NV.float() if temperature == 1.0 else logits_NV.float() / temperature
 
 
+def scores(logits_NV: Tensor, target_N: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return log-probability of the targets, entropy, and the logarithm of the sum of exp(x): N each, float32."""
+    normaliser_N = logits_NV.new_empty(len(logits_NV), dtype=torch.float32)
+    entropy_N, chosen_N = torch.empty_like(normaliser_N), torch.empty_like(normaliser_N)
+    for part in _slices(*logits_NV.shape):
+        x = _scaled(logits_NV[part], temperature)
+        top = x.amax(-1, keepdim=True)
+        mass = (x - top).exp_()
+        total = mass.sum(-1)
+        normaliser_N[part] = top[:, 0] + total.log()
+        entropy_N[part] = normaliser_N[part] - torch.linalg.vecdot(mass, x) / total
+        chosen_N[part] = x.gather(-1, target_N[part, None])[:, 0]
+    return chosen_N - normaliser_N, entropy_N, normaliser_N
+
+
+def fill_gradient(
+    out_NV: Tensor,
+    logits_NV: Tensor,
+    target_N: Tensor,
+    normaliser_N: Tensor,
+    entropy_N: Tensor,
+    by_logprob_N: Tensor,
+    by_entropy_N: Tensor,
+    temperature: float,
+) -> None:
+    """Write the gradient of the logits, from those of log-probability and entropy; `out_NV` may be the logits."""
+    by_logprob_N1, by_entropy_N1 = (grad[:, None] / temperature for grad in (by_logprob_N, by_entropy_N))
+    level_N1 = -(by_logprob_N1 + by_entropy_N1 * entropy_N[:, None])
+    for part in _slices(*logits_NV.shape):
+        logp = _scaled(logits_NV[part], temperature) - normaliser_N[part, None]
+        grad = torch.addcmul(level_N1[part], logp, by_entropy_N1[part], value=-1).mul_(logp.exp_())
+        grad.scatter_add_(-1, target_N[part, None], by_logprob_N1[part])
+        out_NV[part] = grad
+
+
 class _LogprobsAndEntropy(torch.autograd.Function):
     """Log-probability of the targets and entropy, from logits of any precision.
 
@@ -50,31 +85,19 @@ class _LogprobsAndEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, logits_NV: Tensor, target_N: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-        normaliser_N = logits_NV.new_empty(len(logits_NV), dtype=torch.float32)
-        entropy_N, chosen_N = torch.empty_like(normaliser_N), torch.empty_like(normaliser_N)
-        for part in _slices(*logits_NV.shape):
-            x = _scaled(logits_NV[part], temperature)
-            top = x.amax(-1, keepdim=True)
-            mass = (x - top).exp_()
-            total = mass.sum(-1)
-            normaliser_N[part] = top[:, 0] + total.log()
-            entropy_N[part] = normaliser_N[part] - torch.linalg.vecdot(mass, x) / total
-            chosen_N[part] = x.gather(-1, target_N[part, None])[:, 0]
+        logprob_N, entropy_N, normaliser_N = scores(logits_NV, target_N, temperature)
         ctx.save_for_backward(logits_NV, target_N, normaliser_N, entropy_N)
         ctx.temperature = temperature
-        return chosen_N - normaliser_N, entropy_N
+        return logprob_N, entropy_N
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         logits_NV, target_N, normaliser_N, entropy_N = ctx.saved_tensors
-        by_logprob_N1, by_entropy_N1 = (grad[:, None] / ctx.temperature for grad in grads)
-        level_N1 = -(by_logprob_N1 + by_entropy_N1 * entropy_N[:, None])
+        by_logprob_N, by_entropy_N = grads
         grad_NV = torch.empty_like(logits_NV)
-        for part in _slices(*logits_NV.shape):
-            logp = _scaled(logits_NV[part], ctx.temperature) - normaliser_N[part, None]
-            grad = torch.addcmul(level_N1[part], logp, by_entropy_N1[part], value=-1).mul_(logp.exp_())
-            grad.scatter_add_(-1, target_N[part, None], by_logprob_N1[part])
-            grad_NV[part] = grad
+        fill_gradient(
+            grad_NV, logits_NV, target_N, normaliser_N, entropy_N, by_logprob_N, by_entropy_N, ctx.temperature
+        )
         return grad_NV, None, None
 
 

@@ -12,12 +12,10 @@ Shapes: B texts, T tokens, V vocabulary.
 
 import json
 import math
-import os
 import re
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from contextlib import contextmanager, nullcontext
-from importlib.util import find_spec
 from logging import CRITICAL, getLogger
 from pathlib import Path
 from pickle import UnpicklingError
@@ -29,7 +27,7 @@ from torch.nn import functional as F
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast
 from transformers.utils import logging
 
-from absolute_zero.policy import hub, model_files
+from absolute_zero.policy import hub, lora, model_files
 from absolute_zero.policy.hub import Unfit
 from absolute_zero.policy.model_files import AGAIN, CONFIG, GENERATION, PICKLED, SAFE
 from absolute_zero.policy.transformer import supported
@@ -99,7 +97,7 @@ def open_model(path: str | Path, say: Callable[[str], object] = nothing) -> tupl
         with quietly():
             folder = hub.fetch(str(path)) if named else hub.local_folder(path)
         if base := model_files.adapter_base(folder):
-            raise Unfit(_adapter(base))
+            return lora.open_adapter(folder, base, lambda name: open_model(name, say))
         check_config(folder)
         tokenizer = open_tokenizer(folder)
         if named:
@@ -129,18 +127,6 @@ def _ends(model: Any, tokenizer: Any) -> Mapping[str, Sequence[Any]]:
     listed = {name: getattr(source, "eos_token_id", None) for name, source in sources.items()}
     whole = {name: tokens if isinstance(tokens, list) else [tokens] for name, tokens in listed.items()}
     return {name: [token for token in tokens if token is not None] for name, tokens in whole.items()}
-
-
-def _adapter(base: str) -> str:
-    """Return why an adapter is no model. An adapter's own loader takes the place of this."""
-    merge = "merge it into its base (peft: merge_and_unload) and give the result"
-    if not find_spec("peft"):
-        return f"it is an adapter of {base!r}, which needs peft: pip install peft, or {merge}"
-    if not hub.on_hub(base) and not os.path.isdir(base):
-        return (
-            f"it is an adapter, and its base {base!r} is not there: mend base_model_name_or_path in adapter_config.json"
-        )
-    return f"it is an adapter of {base!r}, and no whole model: {merge}"
 
 
 def check_config(folder: Path) -> None:

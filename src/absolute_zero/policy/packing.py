@@ -15,7 +15,8 @@ from dataclasses import replace
 import torch
 
 from absolute_zero.machine import memory
-from absolute_zero.policy.transformer import Affine, Weights
+from absolute_zero.policy.linear import Affine
+from absolute_zero.policy.transformer import Weights
 
 MEMORY_SHARE = 4
 """Weights are packed where they are at most one part in so many of the machine's memory."""

@@ -5,10 +5,11 @@ rollouts of 64 tokens after a prompt of 100 are 612 tokens instead of 1312. Toke
 only attention sees a grid, in which every prompt has a row and every completion another.
 
 Promises: log-probabilities and gradients of the model's own forward on each sequence by itself, to rounding.
-The memory of attention grows with the square of the length: `LONGEST` says up to where it is done this way.
+For small models and short texts; the memory of attention grows with the square of the length, and `LONGEST` says up to
+where it is done this way. The others are computed as a forest (`absolute_zero.policy.forest`).
 
 Shapes: N flat tokens, P prompts, R room for completions of a prompt, T longest prompt, U longest completion, K
-key/value heads, G query heads that share one, H = K G, D head size, X = T + U, M tokens to predict, V vocabulary.
+key/value heads, G query heads that share one, H = K G, D head size, X = T + U, M tokens to predict, E hidden size.
 """
 # pyright: reportUnknownMemberType=false
 
@@ -79,11 +80,11 @@ class SharedPrompts:
         return torch.cat((prompt, rest), -2).flatten(0, 2)
 
 
-def logits(groups: Sequence[Group], w: Weights, recompute: bool = False) -> Tensor:
-    """Return the logits before every token of every completion, group by group and item by item: MV, and padding.
+def hidden(groups: Sequence[Group], w: Weights, recompute: bool = False) -> Tensor:
+    """Return hidden states before every token of every completion, group by group and item by item: ME, and padding.
 
     Differentiable. With `recompute`, activations are not kept for the backward pass but computed again.
     """
     batch = SharedPrompts(groups, w)
     hidden_NE = forward(w, batch.ids_N, batch.layout.positions_N, batch.attend, recompute)
-    return w.head(F.embedding(batch.sources_M, hidden_NE))
+    return F.embedding(batch.sources_M, hidden_NE)

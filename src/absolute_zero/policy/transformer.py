@@ -12,15 +12,18 @@ Shapes: N tokens, E hidden size, H query heads, K key/value heads, D head size, 
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
+
+from absolute_zero.policy import lora
+from absolute_zero.policy.linear import Affine, LowRank, gated_down
 
 FAMILIES = ("LlamaForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
 FIXED_ROPE = ("default", "linear", "llama3", "yarn")
@@ -29,33 +32,25 @@ FIXED_ROPE = ("default", "linear", "llama3", "yarn")
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """(layer, q_NHD, k_NKD, v_NKD) -> what each token gathers, NHD. The products of q and k are the scores, scaled."""
 
+Adapter = Literal["beside", "merged", "out"]
+
 
 def supported(model: nn.Module) -> bool:
-    """Return whether `forward` computes this model: one of FAMILIES without sliding windows or wrapped layers."""
-    if type(model).__name__ not in FAMILIES:
+    """Return whether `forward` computes this model: one of FAMILIES without sliding windows or wrapped layers.
+
+    Layers may have an adapter of peft, and the model may be peft's object.
+    """
+    whole: Any = lora.unwrapped(model)
+    if type(whole).__name__ not in FAMILIES:
         return False
-    config: Any = model.config
+    config: Any = whole.config
     rope: dict[str, Any] = config.rope_parameters or {}
     return (
         all(kind == "full_attention" for kind in getattr(config, "layer_types", None) or ())
         and rope.get("rope_type", "default") in FIXED_ROPE
-        and all(type(m) is nn.Linear for name, m in model.named_modules() if name.endswith(("_proj", "lm_head")))
+        and type(whole.model.embed_tokens) is nn.Embedding
+        and all(lora.computable(m) for name, m in whole.named_modules() if name.endswith(("_proj", "lm_head")))
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Affine:
-    """A linear layer's weight, in the precision of the products, and its bias."""
-
-    weight: Tensor
-    bias: Tensor | None
-    packed: Tensor | None = None
-    """The weight once more, as `absolute_zero.policy.packing` lays it out; one row is faster without."""
-
-    def __call__(self, x: Tensor) -> Tensor:
-        if self.packed is not None and len(x) > 1:
-            return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")
-        return F.linear(x, self.weight, self.bias)
 
 
 class _RootMeanSquare(torch.autograd.Function):
@@ -75,11 +70,11 @@ class _RootMeanSquare(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None, None]:  # type: ignore[override]
         x, scale, r = ctx.saved_tensors
         dy = grads[0].float()
         xr = x * r
-        dscale = (dy * xr).flatten(0, -2).sum(0)
+        dscale = (dy * xr).flatten(0, -2).sum(0) if ctx.needs_input_grad[1] else None
         g = dy * scale
         shared = torch.linalg.vecdot(g, xr).unsqueeze(-1) / x.shape[-1]
         return torch.addcmul(g, xr, -shared).mul_(r), dscale, None, None
@@ -132,9 +127,13 @@ class Weights:
     dtype: torch.dtype
 
     @classmethod
-    def of(cls, model: nn.Module, dtype: torch.dtype) -> "Weights":
-        """Return the weights of a supported model, with matrices in `dtype`; differentiable where gradients are on."""
-        whole: Any = model
+    def of(cls, model: nn.Module, dtype: torch.dtype, adapter: Adapter = "beside") -> "Weights":
+        """Return the weights of a supported model, with matrices in `dtype`; differentiable where gradients are on.
+
+        What its adapter adds, if it has one, stays `beside` the weights, which takes no more memory; is `merged` into a
+        copy of them, which computes as fast as without; or is left `out`.
+        """
+        whole: Any = lora.unwrapped(model)
         config, body = whole.config, whole.model
 
         size: int = body.layers[0].self_attn.head_dim
@@ -143,8 +142,24 @@ class Weights:
             """Return the rows of heads reordered, from halves of a head to pairs."""
             return rows.view(-1, 2, size // 2, *rows.shape[1:]).transpose(1, 2).reshape(rows.shape)
 
+        def combined(*parts: Any, order: Callable[[Tensor], Tensor]) -> Affine:
+            """Return layers of the same input as a single one, the rows of all but the last in another order."""
+            *others, last = parts
+
+            def rows(of: Callable[[Any], Tensor]) -> list[Tensor]:
+                return [*(order(of(part)) for part in others), of(last)]
+
+            weights = rows(lambda part: part.weight)
+            weight = (weights[0] if len(weights) == 1 else torch.cat(weights)).to(dtype)
+            bias = None if last.bias is None else torch.cat(rows(lambda part: part.bias)).to(dtype)
+            low = None if adapter == "out" else _low_rank(parts, order)
+            if low is None:
+                return Affine(weight, bias)
+            whole = Affine(weight, bias, LowRank(low.a_RE.to(dtype), low.b_OR.to(dtype), low.scale))
+            return whole.merged() if adapter == "merged" else whole
+
         def affine(part: Any) -> Affine:
-            return Affine(part.weight.to(dtype), None if part.bias is None else part.bias.to(dtype))
+            return combined(part, order=planes)
 
         def norm(module: Any) -> Norm:
             return Norm(module.weight.float(), module.variance_epsilon)
@@ -153,11 +168,7 @@ class Weights:
             return None if module is None else Norm(planes(module.weight.float()), module.variance_epsilon)
 
         def qkv(attention: Any) -> Affine:
-            q, k, v = attention.q_proj, attention.k_proj, attention.v_proj
-            weight = torch.cat((planes(q.weight), planes(k.weight), v.weight)).to(dtype)
-            if q.bias is None:
-                return Affine(weight, None)
-            return Affine(weight, torch.cat((planes(q.bias), planes(k.bias), v.bias)).to(dtype))
+            return combined(attention.q_proj, attention.k_proj, attention.v_proj, order=planes)
 
         def layer(block: Any) -> Layer:
             attention, mlp = block.self_attn, block.mlp
@@ -187,6 +198,27 @@ class Weights:
         )
 
 
+def _low_rank(layers: Sequence[Any], order: Callable[[Tensor], Tensor]) -> LowRank | None:
+    """Return the adapters of layers of the same input as a single one; None if none has any.
+
+    The rows of B are in the order of those of the weights. Scales are B's, unless there is a single one.
+    """
+    adapters = [lora.adapter_of(layer) for layer in layers]
+    present = [low for low in adapters if low is not None]
+    if not present:
+        return None
+    scale = present[0].scale
+    columns: list[Tensor] = []
+    for index, (layer, low) in enumerate(zip(layers, adapters, strict=True)):
+        if low is None:
+            columns.append(layer.weight.new_zeros(len(layer.weight), 0))
+            continue
+        b_OR = low.b_OR if low.scale == scale else low.b_OR * (low.scale / scale)
+        columns.append(order(b_OR) if index < len(layers) - 1 else b_OR)
+    a_RE = present[0].a_RE if len(present) == 1 else torch.cat([low.a_RE for low in present])
+    return LowRank(a_RE, columns[0] if len(columns) == 1 else torch.block_diag(*columns), scale)
+
+
 def _turns(w: Weights, positions_N: Tensor) -> Tensor:
     """Return the rotation of every plane at every position, as complex numbers: N, 1 (for heads), D / 2.
 
@@ -212,7 +244,7 @@ def _block(n: int, layer: Layer, w: Weights, h_NE: Tensor, turns_N1D: Tensor, at
     q, k = _rotated(qk, turns_N1D, w.dtype).split((w.heads, w.kv_heads), 1)
     h_NE = h_NE + layer.out(attend(n, q, k, v).flatten(1))
     x_NE = layer.norm_mlp(h_NE, w.dtype)
-    return h_NE + layer.down(w.act(layer.gate(x_NE)) * layer.up(x_NE))
+    return h_NE + gated_down(w.act, layer.gate(x_NE), layer.up(x_NE), layer.down)
 
 
 def forward(w: Weights, ids_N: Tensor, positions_N: Tensor, attend: Attend, recompute: bool = False) -> Tensor:
