@@ -37,7 +37,12 @@ class Timed:
         self._policy, self._executor = parts.policy, parts.executor
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._since = time.perf_counter()
+        self.chat = getattr(parts.policy, "chat", None)
         self.parts = parts._replace(policy=self, executor=self)
+
+    def lap(self, part: str) -> float:
+        """Return the seconds in `sample`, `update` or `execute` since this was last asked, or since `clocks`."""
+        return self._seconds.pop(part, 0.0)
 
     def clocks(self, step: Step) -> dict[str, float]:
         """Return seconds by part since the last call, with the tokens of this step: sampled, and given to the policy to

@@ -56,7 +56,7 @@ class Run:
     def begin(cls, cfg: Config, root: Path, name: str | None = None) -> Self:
         """Make a new folder under `root`: `name`, or the next number. Relative paths in the settings are taken from
         here, for good. Raises UserError if it is there, or cannot be made."""
-        cfg = _anchored(cfg)
+        cfg = anchored(cfg)
         with explain_failures(root):
             root.mkdir(parents=True, exist_ok=True)
             folder = _new(root, name)
@@ -202,6 +202,11 @@ def load_buffer(folder: Path, cfg: Config, parts: Components) -> Buffer:
         return Buffer.fold(store.tasks(), cfg, parts.task_types, parts.seeds, parts.held_out)
 
 
+def default_recipe(source: str) -> str:
+    """Return the recipe of a model that is named without one: `laptop` has the language of the model in the package."""
+    return "laptop" if source == EMBEDDED or plugins.is_named("policies", source) else "coder-0.5b-lora"
+
+
 class OpenModel(NamedTuple):
     """A model that can be asked."""
 
@@ -220,13 +225,15 @@ def open_model(
     say: Callable[[str], object] = lambda _: None,
 ) -> Generator[OpenModel]:
     """Open the newest checkpoint of a run's folder, which may be at work, or the model of a path, under a recipe's
-    settings (`laptop`'s for None) and `KEY=VALUE` over them. `say` is told, in a line, what is odd about a model.
+    settings (`default_recipe`'s for None) and `KEY=VALUE` over them. No adapter is added, as nothing is trained. `say`
+    is told, in a line, what is odd about a model.
 
     Raises UserError for a recipe or settings beside a run, which has its own, and for a run without a checkpoint.
     """
     folder = resolve(Path(source))
     if not os.path.exists(folder / DATABASE):
-        cfg = load(recipe or "laptop", [*settings, f"model.path={literal(source)}"])
+        cfg = load(recipe or default_recipe(source), [*settings, f"model.path={literal(source)}"])
+        cfg = cfg.model_copy(update={"lora": cfg.lora.model_copy(update={"rank": 0})})
         with open_components(cfg, say) as parts:
             yield OpenModel(cfg, parts, Buffer(cfg, parts.task_types, parts.seeds, parts.held_out), source)
         return
@@ -278,7 +285,7 @@ def play(
 # --- files --------------------------------------------------------------------------------------------------
 
 
-def _anchored(cfg: Config) -> Config:
+def anchored(cfg: Config) -> Config:
     """Return the settings with files and folders by their whole paths: a run is resumed from wherever somebody is."""
     model, templates = cfg.model, cfg.templates
     if model.path != EMBEDDED and not plugins.is_named("policies", model.path) and os.path.isdir(model.path):

@@ -207,7 +207,8 @@ def test_train_says_what_it_lacks(capsys: pytest.CaptureFixture[str]) -> None:
         (["solve.n_dificulty=4"], "solve.n_dificulty is not a setting; did you mean solve.n_difficulty?"),
         (
             ["--recipe", "papr"],
-            'no recipe is called "papr": use one of paper, laptop, tiny, or a file such as ./mine.toml',
+            'no recipe is called "papr": use one of paper, laptop, coder-0.5b-lora, tiny,'
+            " or a file such as ./mine.toml",
         ),
         (["steps=-1", "--dry-run"], "steps = -1: give a whole number of at least 0"),
         (["steps=a\nb"], 'steps = "a\\nb": give a whole number of at least 0'),

@@ -31,7 +31,7 @@ from absolute_zero.config.catalogue import catalogue, sections
 from absolute_zero.config.writing import dotted
 from absolute_zero.types import Role, UserError
 
-NAMES = ("laptop", "paper", "tiny")
+NAMES = ("coder-0.5b-lora", "laptop", "paper", "tiny")
 
 
 def words(section: type[Section], field: str) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ def test_a_package_may_bring_recipes(
     assert listed["small"] == "Queries over small tables, on one core."
     assert "No such file" in listed["gone"]
     assert listed["number"] == "(cannot be read: recipe 'number' does not fit: it is not a path of a file)"
-    with pytest.raises(UserError, match=r"cannot read recipe gone: No such file or directory; recipes by name are lap"):
+    with pytest.raises(UserError, match=r"cannot read recipe gone: No such file or directory; recipes by name are "):
         load("gone")
     with pytest.raises(UserError, match=r"no recipe is called .smal.: use one of small, "):
         load("smal")

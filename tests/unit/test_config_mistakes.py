@@ -12,6 +12,9 @@ from absolute_zero.types import UserError
 
 ESTIMATORS = '"trr++", "trr++_token", "reinforce++", "grpo", "dr_grpo", "rloo", or package.module:name'
 
+NAMES = "coder-0.5b-lora, laptop, paper, tiny"
+OR_A_FILE = ", or a file such as ./mine.toml"
+
 
 def refusal(recipe: str | Path | None, *overrides: str) -> str:
     """Return what `load` says, having refused."""
@@ -151,7 +154,7 @@ def test_one_trial_is_enough_where_nobody_is_paid_for_what_some_solve(other: str
         (b"#" * ((1 << 20) + 1), "mine.toml is over 1048576 bytes; give a recipe in TOML"),
         ("base = 3\n", "mine.toml: base = 3: give the name or file of a recipe, in quotes"),
         ('base = "papr"\n',
-         'mine.toml: base: no recipe is called "papr": use one of paper, laptop, tiny, or a file such as ./mine.toml'),
+         f'mine.toml: base: no recipe is called "papr": use one of paper, laptop, coder-0.5b-lora, tiny{OR_A_FILE}'),
         ('base = "mine.toml"\n',
          "recipes build on each other in a circle (mine.toml -> mine.toml): take one base out"),
         ('kinds = ["induction"]\n',
@@ -191,13 +194,13 @@ def test_a_circle_is_shown(recipe: Callable[..., str]) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("papr", 'no recipe is called "papr": use one of paper, laptop, tiny, or a file such as ./mine.toml'),
-        ("tin\ny", 'no recipe is called "tin\\ny": use one of tiny, laptop, paper, or a file such as ./mine.toml'),
-        ("", 'no recipe is called "": use one of laptop, paper, tiny, or a file such as ./mine.toml'),
-        ("nul\0.toml", "cannot read nul .toml: embedded null byte; recipes by name are laptop, paper, tiny"),
-        ("paper.toml", "cannot read paper.toml: No such file or directory; recipes by name are laptop, paper, tiny"),
-        ("./folder", "cannot read folder: Is a directory; recipes by name are laptop, paper, tiny"),
-        (Path("folder"), "cannot read folder: Is a directory; recipes by name are laptop, paper, tiny"),
+        ("papr", f'no recipe is called "papr": use one of paper, laptop, coder-0.5b-lora, tiny{OR_A_FILE}'),
+        ("tin\ny", f'no recipe is called "tin\\ny": use one of tiny, laptop, coder-0.5b-lora, paper{OR_A_FILE}'),
+        ("", f'no recipe is called "": use one of {NAMES}{OR_A_FILE}'),
+        ("nul\0.toml", f"cannot read nul .toml: embedded null byte; recipes by name are {NAMES}"),
+        ("paper.toml", f"cannot read paper.toml: No such file or directory; recipes by name are {NAMES}"),
+        ("./folder", f"cannot read folder: Is a directory; recipes by name are {NAMES}"),
+        (Path("folder"), f"cannot read folder: Is a directory; recipes by name are {NAMES}"),
     ],
 )
 def test_a_recipe_that_is_not_there_is_one_line(name: str | Path, text: str, recipe: Callable[..., str]) -> None:

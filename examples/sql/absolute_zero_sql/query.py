@@ -35,6 +35,8 @@ _CODE: Final = re.compile(r"\bselect\b|```|;", re.IGNORECASE)
 
 
 LABELS: Final = {Role.PROPOSE: ("tables", "message"), Role.SOLVE: ("sql",)}
+EASIER: Final = ({"pairs": 4}, {"pairs": 2})
+"""What a small model may be asked for instead."""
 
 
 @final
@@ -48,6 +50,7 @@ class Query:
     sources: tuple[str, ...] = field(default=(ROWS, TABLES), init=False)
     max_references: int | None = field(default=1, init=False)
     labels: Mapping[Role, Sequence[str]] = field(default_factory=lambda: LABELS, init=False, hash=False)
+    easier: Sequence[Mapping[str, int]] = field(default_factory=lambda: EASIER, init=False, hash=False)
 
     def propose_prompt(self, references: Sequence[Task]) -> Prompt:
         """Return the prompt for tables and a message about the query of the reference."""

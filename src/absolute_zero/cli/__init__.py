@@ -6,7 +6,6 @@ Computes nothing itself: verdicts are the executor's, grades the domain's, and m
 `monitors` and `evals`.
 """
 
-import json
 import os
 import platform
 import sys
@@ -20,7 +19,7 @@ from typer.main import get_command
 from absolute_zero import __version__
 from absolute_zero.executor import Level, rank
 from absolute_zero.machine import processors
-from absolute_zero.types import AbsoluteZeroError, Job, Refusal, Result, SandboxError, UserError, Verdict
+from absolute_zero.types import AbsoluteZeroError, Job, SandboxError, UserError
 from absolute_zero.values import one_line
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def _train_help(context: typer.Context, wanted: bool) -> None:
         print(context.get_help())
         print("Recipes:")
         for name, purpose in recipes().items():
-            print(f"  {name:<8} {purpose}")
+            print(f"  {name:<16} {purpose}")
         raise typer.Exit
 
 
@@ -177,7 +176,7 @@ def report(
 
 
 @app.command("exec")
-def execute(
+def execute_command(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Python source that defines f; - reads stdin.")],
     inputs: Annotated[
         list[str],
@@ -193,31 +192,52 @@ def execute(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Run f of FILE on each input, in the sandbox; one line for each. Exit code 0 when all gave a value."""
-    from absolute_zero.domains.python import guard
-    from absolute_zero.executor import Sandbox
-
     if not 0.01 <= cpu_seconds <= 3600:  # typer's own range check lets nan through
         raise UserError(f"--cpu-seconds is {cpu_seconds}; give a number from 0.01 to 3600")
+    from absolute_zero.cli.execute import execute
+
     program = _read(file)
-    refusal = guard(program) if check else None
-    if refusal is not None:
-        _show_refusal(refusal, as_json)
-        raise typer.Exit(1)
     job = Job(program, tuple(inputs), deterministic, cpu_seconds, memory_mb)
-    with Sandbox(workers=1, minimum_level=minimum_level.value) as sandbox:
-        [outcome] = sandbox.run([job])
-    _show_results(inputs, outcome.results, as_json)
-    raise typer.Exit(0 if outcome.ok else 1)
+    raise typer.Exit(execute(job, check, minimum_level.value, as_json))
 
 
+_BY_MODEL: Final = "default: laptop for `embedded`, else coder-0.5b-lora"
 _Model = Annotated[str, typer.Argument(metavar="RUN_OR_MODEL", help="A run's folder, a model's, or `embedded`.")]
 _Settings = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings over the recipe's, for a model.")
 ]
 _Recipe = Annotated[
     str | None,
-    typer.Option(metavar="NAME_OR_FILE", help="Settings for a model; default: laptop. A run has its own."),
+    typer.Option(metavar="NAME_OR_FILE", help=f"Settings for a model; {_BY_MODEL}. A run has its own."),
 ]
+_Data = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="Tasks instead of the domain's: JSONL; in Python also CRUXEval's. Repeatable."),
+]
+
+
+@app.command("try")
+def try_command(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's folder or hub name, or `embedded`.")],
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings that are kept as you say them.")
+    ] = None,
+    domain: Annotated[str | None, typer.Option(metavar="NAME", help="What is played; default: the recipe's.")] = None,
+    recipe: Annotated[str | None, typer.Option(metavar="NAME_OR_FILE", help=f"Where to begin; {_BY_MODEL}.")] = None,
+    data: _Data = None,
+    responses: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Of each kind and role, for the way that is chosen.")
+    ] = 16,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the recipe here, such as mine.toml.")] = None,
+) -> None:
+    """Find out how to ask a model on a domain, what it can do there, and what a step costs on this machine.
+
+    Compares ways to ask (chat template, worked examples, tags) by valid proposals and right answers, and recommends a
+    recipe, or says which kind of task cannot start and why. Ctrl-C shows what is known so far.
+    """
+    from absolute_zero.cli.fit import fit
+
+    raise typer.Exit(fit(model, settings or (), recipe, domain, data or (), responses, save))
 
 
 @app.command("eval")
@@ -225,12 +245,7 @@ def eval_command(
     model: _Model,
     settings: _Settings = None,
     recipe: _Recipe = None,
-    data: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="Tasks instead of the domain's: JSONL; in Python also CRUXEval's. Repeatable."
-        ),
-    ] = None,
+    data: _Data = None,
     tasks: Annotated[int, typer.Option(min=1, help="Tasks per kind and suite, at most.")] = 1_000_000,
     temperature: Annotated[
         list[float] | None, typer.Option(min=0.01, max=10, help="Of the eight rollouts. Repeatable; default: 1.")
@@ -362,27 +377,3 @@ def _read(file: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{file!r} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
-
-
-def _show_refusal(refusal: Refusal, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"verdict": "refused", "value": "", "detail": str(refusal)}))
-    else:
-        print(f"refused  {one_line(str(refusal))}")
-
-
-def _show_results(inputs: Sequence[str], results: Sequence[Result], as_json: bool) -> None:
-    width = max(len(result.verdict) for result in results)
-    for text, result in zip(inputs, results, strict=True):
-        shown = result.value if result.verdict is Verdict.VALUE else one_line(result.detail)
-        if as_json:
-            row = {
-                "input": text,
-                "verdict": result.verdict.value,
-                "value": result.value,
-                "detail": result.detail,
-                "cpu_seconds": round(result.cpu_seconds, 6),
-            }
-            print(json.dumps(row))
-        else:
-            print(f"{result.verdict:<{width}}  {shown}".rstrip())

@@ -59,6 +59,15 @@ def chain(recipe: str | Path) -> list[tuple[str, dict[str, Any]]]:
         path, label = _find(base, path.parent, f"{label}: base: ")
 
 
+def from_anywhere(recipe: str) -> str:
+    """Return a recipe's name, or the whole path of its file."""
+    return str(Path(recipe).resolve()) if _is_file(recipe) else recipe
+
+
+def _is_file(recipe: str) -> bool:
+    return re.search(r"[/\\]|\.toml$", recipe) is not None
+
+
 def likeness(text: str, known: str) -> float:
     """Return how alike a text is to a name that is known, from 0 to 1."""
     # Compared in time that grows with the product of the lengths: no setting has a long name.
@@ -78,7 +87,7 @@ def _named_file(name: str) -> Path:
 
 def _find(recipe: str | Path, folder: Path, origin: str) -> tuple[Path, str]:
     """Return the file of a recipe and its name for messages; a relative file is looked for from `folder`."""
-    if isinstance(recipe, Path) or re.search(r"[/\\]|\.toml$", recipe):
+    if isinstance(recipe, Path) or _is_file(recipe):
         return folder / recipe, str(folder / recipe)
     names = _names()
     if recipe in names or plugins.is_dotted(recipe):

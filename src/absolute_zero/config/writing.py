@@ -47,6 +47,13 @@ def overrides(config: Config, base: Config) -> list[str]:
     ]
 
 
+def as_recipe(config: Config, base: Config, name: str) -> str:
+    """Return a short recipe that builds on the one with this name: what makes its settings those of the other, a line
+    each."""
+    lines = [f"base = {literal(name)}", *(text.replace("=", " = ", 1) for text in overrides(config, base))]
+    return "\n".join(lines) + "\n"
+
+
 def _values(config: Config) -> list[tuple[KeyPath, object]]:
     """Return every setting and its value, as JSON has it, in the order of the catalogue."""
     values = config.model_dump(mode="json")

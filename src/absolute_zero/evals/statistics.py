@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 RESAMPLES: Final = 2_000
 """Bootstrap resamples: the ends of a 95 % interval then rest on 50 of them each."""
 LEVEL: Final = 0.95
+Z: Final = 1.959964
+"""Standard deviations of a normal distribution within which that share lies."""
 
 GroupedValue = tuple[str, float]
 """A group of tasks, and the value of one task in it."""
@@ -59,6 +61,20 @@ def pass_at(k: int, n: int, correct: int) -> float:
     if not 0 < k <= n or not 0 <= correct <= n:
         raise ValueError(f"pass@{k} needs at least {k} rollouts, and 0 <= correct <= n: got {correct} of {n}")
     return 1.0 - math.comb(n - correct, k) / math.comb(n, k)
+
+
+def proportion(successes: int, n: int) -> Estimate:
+    """Return a share of independent trials, with Wilson's 95 % interval; nan for none.
+
+    >>> [round(value, 3) for value in proportion(8, 10)]
+    [0.8, 0.49, 0.943]
+    """
+    if not n:
+        return Estimate(math.nan, math.nan, math.nan)
+    share, z2 = successes / n, Z * Z
+    centre, half = share + z2 / (2 * n), Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    low, high = (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
+    return Estimate(share, min(share, max(0.0, low)), max(share, min(1.0, high)))  # which rounding may go past
 
 
 METRICS: Final[Mapping[str, Callable[[EvalResult], float | None]]] = {

@@ -5,6 +5,7 @@ machine is doing: workers of one thread each do not collapse on a busy one, as t
 """
 # pyright: reportUnknownMemberType=false, reportPrivateUsage=false
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -88,6 +89,18 @@ def run(jobs: Sequence[Callable[[], Result]], width: int) -> Iterator[Result]:
         while running:
             yield running.popleft().result()
             running.extend(pool.submit(job) for job in islice(waiting, 1))
+
+
+def peak_memory() -> int:
+    """Return the most bytes that this process has held at once, of the GPU if it used one; 0 where nobody counts."""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated()
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size if sys.platform == "darwin" else size << 10  # in KiB elsewhere
 
 
 CACHE_SHARE = 8

@@ -20,6 +20,8 @@ from absolute_zero.types import Grade, Identity, Job, Outcome, Prompt, Proposal,
 from absolute_zero.values import Value, read
 
 LABELS: Final = {Role.PROPOSE: (text.INPUTS, text.INPUT, text.MESSAGE), Role.SOLVE: (text.PROGRAM,)}
+EASIER: Final = ({"inputs": 10, "least_inputs": 5}, {"inputs": 6, "least_inputs": 4}, {"inputs": 4, "least_inputs": 3})
+"""Inputs to ask a model for that cannot write ten of which each is right; the hardest first."""
 DISTINCT: Final = 3
 """A task has at least this many different outputs (or as many as inputs, if those are fewer)."""
 
@@ -50,6 +52,7 @@ class Induction:
     sources: tuple[str, ...] = field(default=(DEDUCTION, ABDUCTION), init=False)
     max_references: int | None = field(default=1, init=False)
     labels: Mapping[Role, Sequence[str]] = field(default_factory=lambda: LABELS, init=False, hash=False)
+    easier: Sequence[Mapping[str, int]] = field(default_factory=lambda: EASIER, init=False, hash=False)
 
     def propose_prompt(self, references: Sequence[Task]) -> Prompt:
         """Return the prompt for inputs and a message about the program of a task."""

@@ -1,0 +1,163 @@
+"""The form table: how a real model answers and proposes under each way to ask it, many responses a cell.
+
+    python benchmarks/forms.py MODEL --name NAME [--data FILE] [--responses 102] [--log FILE] [--out FILE]
+
+For each way (`evals.fitting.FORMS`) chunks of proposals and answers are drawn as `azr try` draws them, until each kind
+and role has as many as are asked for; proposals of a chunk first see the domain's seeds, then what was accepted. Each
+response is a line of the log, which is read when the command is given again: it goes on where it was stopped.
+Prints a table, and writes counts and 95 % intervals as JSON. Slow on a CPU: hours for half a billion weights.
+"""
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from absolute_zero.buffer import Buffer
+from absolute_zero.cli.screen import note
+from absolute_zero.components import open_components
+from absolute_zero.config import Config, literal, load
+from absolute_zero.evals.fitting import FORMS, Fitting, Settings, Way, describe
+from absolute_zero.evals.jointly import ask_jointly
+from absolute_zero.evals.models import choose_suites
+from absolute_zero.evals.responses import Response, failures, mean_tokens, share
+from absolute_zero.evals.statistics import proportion
+from absolute_zero.keys import Key
+from absolute_zero.machine import commit, processors
+from absolute_zero.ports import Components
+from absolute_zero.types import Role, Task
+
+CHUNK = 17
+"""Responses of each kind and role between two lines of progress."""
+RECIPE = "coder-0.5b-lora"
+
+
+def main() -> None:
+    """Draw what is missing, and write the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("--name", required=True, help="what the model is called in the table")
+    parser.add_argument("--data", type=Path, action="append", default=[], help="tasks to answer, beside the domain's")
+    parser.add_argument("--responses", type=int, default=6 * CHUNK)
+    parser.add_argument("--ways", type=int, default=len(FORMS), help="only so many ways, the likeliest first")
+    parser.add_argument("--log", type=Path, default=Path("forms.jsonl"))
+    parser.add_argument("--out", type=Path, default=Path("forms.json"))
+    options = parser.parse_args()
+    fixed = [f"model.path={literal(options.model)}", "lora.rank=0"]
+
+    def with_(more: Settings) -> Config:
+        return load(RECIPE, [*fixed, *(f"{key}={literal(value)}" for key, value in more.items())])
+
+    cfg = with_({})
+    with open_components(cfg, note) as parts:
+        ways = Fitting(with_, parts, {}, 1, cfg.seed, FORMS[: options.ways]).ways
+        tasks = tasks_of(cfg, parts, options.data)
+        for way in ways:
+            read_log(way, options.log)
+        for chunk in range(least(ways) // CHUNK, -(-options.responses // CHUNK)):
+            draw(ways, tasks, chunk, options.log)
+            print(f"{time.strftime('%H:%M')}: {(chunk + 1) * CHUNK} of {options.responses}", flush=True)
+            write(options, ways)
+        write(options, ways)
+
+
+def least(ways: list[Way]) -> int:
+    """Return the responses of the way, kind and role that has the fewest."""
+    return min(
+        len(way.responses.get((kind, role), ())) for way in ways for kind in way.parts.task_types for role in Role
+    )
+
+
+def tasks_of(cfg: Config, parts: Components, data: list[Path]) -> dict[str, list[Task]]:
+    """Return tasks to answer by kind: those of the files, and of the domain's first suite for kinds that they lack."""
+    suites = [*choose_suites(cfg, parts, data, 10_000).values()] if data else []
+    suites.append(next(iter(choose_suites(cfg, parts, (), 10_000).values())))
+    by_kind: dict[str, list[Task]] = {}
+    for kind in parts.task_types:
+        own = next(own for suite in suites if (own := [task for task in suite if task.kind == kind]))
+        by_kind[kind] = [own[index] for index in Key(cfg.seed).at("forms", kind).choose(len(own), len(own))]
+    return by_kind
+
+
+def draw(ways: list[Way], tasks: Mapping[str, list[Task]], chunk: int, log: Path) -> None:
+    """Draw a chunk of every way, kind and role, and log it."""
+    key, policy = Key(ways[0].cfg.seed).at("forms", chunk), ways[0].parts.policy
+    fresh = [
+        Way(way.settings, way.cfg, way.parts, Buffer(way.cfg, way.parts.task_types, way.parts.seeds)) for way in ways
+    ]
+    for part, size in enumerate((CHUNK // 2, CHUNK - CHUNK // 2)):
+        askers = [partial(way.propose, size, key.at("propose", part)) for way in fresh]
+        for way, proposals in zip(fresh, ask_jointly(policy, askers), strict=True):
+            way.take_proposals(proposals)
+    asked = [own[(chunk * CHUNK + i) % len(own)] for own in tasks.values() for i in range(CHUNK)]
+    for way, rollouts in zip(
+        fresh, ask_jointly(policy, [partial(way.solve, asked, 1, key) for way in fresh]), strict=True
+    ):
+        way.take_solutions(rollouts)
+    with log.open("a", encoding="utf-8") as lines:
+        for way, more in zip(ways, fresh, strict=True):
+            for (kind, role), responses in more.responses.items():
+                way.responses.setdefault((kind, role), []).extend(responses)
+                for it in responses:
+                    row = {"way": describe(way.cfg), "kind": kind, "role": role, **plain(it)}
+                    lines.write(json.dumps(row) + "\n")
+
+
+def plain(it: Response) -> dict[str, Any]:
+    """Return a response as the log has it."""
+    return {name: getattr(it, name) for name in Response.__slots__}
+
+
+def read_log(way: Way, log: Path) -> None:
+    """Add what is in the log to a way."""
+    for row in rows_of(log):
+        if row.pop("way") == describe(way.cfg):
+            slot = row.pop("kind"), Role(row.pop("role"))
+            way.responses.setdefault(slot, []).append(Response(**row))
+
+
+def rows_of(log: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a log, which may not be there yet."""
+    if log.exists():
+        yield from (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
+
+
+def write(options: Any, ways: list[Way]) -> None:
+    """Write and print what there is."""
+    table = {
+        describe(way.cfg): {f"{role} {kind}": cell(way.responses[kind, role]) for kind, role in way.responses}
+        for way in ways
+    }
+    record = {
+        "model": options.name, "data": [path.name for path in options.data], "temperature": 1.0, "recipe": RECIPE,
+        "machine": f"{platform.machine()}, {processors()} cores", "commit": commit(), "date": str(date.today()),
+        "ways": table,
+    }  # fmt: skip
+    options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    for way, cells in table.items():
+        print(way)
+        for slot, own in cells.items():
+            shares = "  ".join(f"{name} {own[name][0]:.0%}" for name in ("well_formed", "good", "strict_good"))
+            print(f"    {slot:<20} n {own['n']}  {shares}  tokens {own['tokens']}")
+
+
+def cell(responses: list[Response]) -> dict[str, Any]:
+    """Return the numbers of a cell: shares with their 95 % intervals, mean tokens, the commonest failures."""
+    strict = sum(it.strict and it.good for it in responses)
+    shares = {name: share(responses, name) for name in ("well_formed", "good", "strict", "accepted")}
+    shares["strict_good"] = proportion(strict, len(responses))
+    return {
+        "n": len(responses),
+        **{name: [round(value, 4) for value in estimate] for name, estimate in shares.items()},
+        "tokens": round(mean_tokens(responses)),
+        "failures": {reason: count for reason, count, _ in failures(responses, 4)},
+    }
+
+
+if __name__ == "__main__":
+    main()
