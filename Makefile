@@ -6,11 +6,12 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install test test-full lora-test check train bench
+.PHONY: help install test test-full lora-test check train bench trl-bench
 
 VENV := .venv
 BIN := $(VENV)/bin
 LORA := .venv-lora
+TRL := .venv-trl
 INSTALLED := $(VENV)/.installed
 JOBS := auto
 
@@ -61,6 +62,14 @@ $(LORA)/.installed: $(INSTALLED)
 
 lora-test: $(LORA)/.installed  ## the tests that need peft, in an environment of their own
 	@$(LORA)/bin/python -m pytest -q -m lora
+
+$(TRL)/.installed: $(LORA)/.installed
+	@test -x $(TRL)/bin/python || $(BIN)/python -m venv $(TRL)
+	@$(TRL)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch transformers trl datasets peft
+	@touch $@
+
+trl-bench: $(TRL)/.installed  ## a step of LoRA beside TRL's, of the model in MODEL=FOLDER
+	@$(LORA)/bin/python benchmarks/adapter.py $(MODEL) --name $(notdir $(MODEL)) --peer-python $(TRL)/bin/python
 
 bench: $(INSTALLED)  ## the benchmarks of the executor, the run database and the loop
 	@$(BIN)/python benchmarks/executor.py

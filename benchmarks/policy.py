@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -61,10 +61,13 @@ def make_model(folder: str) -> int:
 class Side:
     """A process that makes steps."""
 
-    def __init__(self, name: str, python: str, side: str, model: str, threads: int, **environment: str) -> None:
-        self.name = name
+    def __init__(
+        self, name: str, python: str, side: str, model: str, threads: int,
+        options: Mapping[str, Any] = SIZES, **environment: str,
+    ) -> None:  # fmt: skip
+        self.name, self.options = name, options
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_"))}
-        arguments = [f"--{key}={value}" for key, value in SIZES.items()]
+        arguments = [f"--{key}={value}" for key, value in options.items()]
         self.process = subprocess.Popen(
             [python, str(SIDES), side, f"--model={model}", f"--threads={threads}", *arguments],
             stdin=subprocess.PIPE,
@@ -89,7 +92,8 @@ class Side:
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         done = self._answer()
-        assert done["tokens"] == SIZES["prompts"] * SIZES["rollouts"] * SIZES["new-tokens"], done
+        sizes = self.options
+        assert done["tokens"] == sizes["prompts"] * sizes["rollouts"] * sizes["new-tokens"], done
         self.steps.append({**done, "load": os.getloadavg()[0]})
 
     @property
@@ -146,8 +150,8 @@ def against(peer_python: str | None, model: str, rounds: int) -> list[dict[str, 
         if peer_python:
             sides += [
                 Side("TRL, 2 threads", peer_python, "trl", model, 2),
-                Side("TRL, 2 passive threads", peer_python, "trl", model, 2, **passive),
-                Side("TRL, 1 thread", peer_python, "trl", model, 1, **passive),
+                Side("TRL, 2 passive threads", peer_python, "trl", model, 2, SIZES, **passive),
+                Side("TRL, 1 thread", peer_python, "trl", model, 1, SIZES, **passive),
             ]
         for side in sides:
             stack.callback(side.close)

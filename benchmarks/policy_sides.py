@@ -18,10 +18,16 @@ from pathlib import Path
 from typing import Any
 
 
-def prompts(count: int, tokens: int, seed: int) -> list[str]:
-    """Return texts of letters, each of which is a token to the benchmark's tokenizer."""
+def prompts(count: int, tokens: int, seed: int, apart: bool = False) -> list[str]:
+    """Return texts of letters, each of which is a token: to the benchmark's tokenizer joined, to others apart."""
     dice = random.Random(seed)
-    return ["".join(dice.choices("abcdefghijklmnopqrstuvwxyz", k=tokens)) for _ in range(count)]
+    letters = (dice.choices("abcdefghijklmnopqrstuvwxyz", k=tokens) for _ in range(count))
+    return [(" " if apart else "").join(each) for each in letters]
+
+
+def texts(chosen: argparse.Namespace, step: int) -> list[str]:
+    """Return the prompts of a step."""
+    return prompts(chosen.prompts, chosen.prompt_tokens, step, bool(chosen.apart))
 
 
 def reward(tokens: Any) -> float:
@@ -57,7 +63,8 @@ def ours(chosen: argparse.Namespace) -> None:
     from absolute_zero.types import Prompt, Sample, Sampling
 
     settings = {
-        "model": {"device": "cpu", "dtype": "bfloat16", "threads": chosen.threads},
+        "model": {"device": "cpu", "dtype": chosen.dtype, "threads": chosen.threads},
+        "lora": {"rank": chosen.lora},
         "update": {
             "learning_rate": 1e-4,
             # Too small to matter: without it, samples of advantage 0 would not be computed, and TRL's are.
@@ -72,7 +79,7 @@ def ours(chosen: argparse.Namespace) -> None:
     sampling = Sampling(max_tokens=chosen.new_tokens, stop=())
     say(ready=True)
     for step, _ in enumerate(sys.stdin):
-        asked = [Prompt(text) for text in prompts(chosen.prompts, chosen.prompt_tokens, step)]
+        asked = [Prompt(text) for text in texts(chosen, step)]
         clock = Clock()
         rows = policy.sample(asked, chosen.rollouts, sampling, [Key(step).at(item) for item in range(len(asked))])
         generating = clock.look()
@@ -101,7 +108,7 @@ def trl_settings(chosen: argparse.Namespace) -> dict[str, Any]:
         "beta": 0.0,
         "temperature": 1.0,
         "use_cpu": True,
-        "bf16": True,
+        "bf16": chosen.dtype == "bfloat16",
         "scale_rewards": "batch",
         "loss_type": "grpo",
         "report_to": "none",
@@ -111,6 +118,12 @@ def trl_settings(chosen: argparse.Namespace) -> dict[str, Any]:
         "gradient_checkpointing": False,
         "dataloader_pin_memory": False,
     }
+
+
+def adapter(rank: int) -> Any:
+    """Return the settings of an adapter like ours."""
+    peft: Any = import_module("peft")
+    return peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
 
 
 def trl(chosen: argparse.Namespace) -> None:
@@ -125,8 +138,10 @@ def trl(chosen: argparse.Namespace) -> None:
     peer: Any = import_module("trl")
 
     tokenizer = AutoTokenizer.from_pretrained(chosen.model)
-    model = AutoModelForCausalLM.from_pretrained(chosen.model, dtype=torch.float32, attn_implementation="eager")
-    rows = [{"prompt": text} for step in range(1000) for text in prompts(chosen.prompts, chosen.prompt_tokens, step)]
+    model = AutoModelForCausalLM.from_pretrained(
+        chosen.model, dtype=torch.float32, attn_implementation=chosen.attention
+    )
+    rows = [{"prompt": text} for step in range(1000) for text in texts(chosen, step)]
     generated = {"tokens": 0}
     spent: list[tuple[float, float]] = []
 
@@ -141,6 +156,7 @@ def trl(chosen: argparse.Namespace) -> None:
         reward_funcs=rewards,
         args=settings,
         train_dataset=datasets.Dataset.from_list(rows),
+        peft_config=adapter(chosen.lora) if chosen.lora else None,
     )
     name = "_generate_single_turn" if hasattr(trainer, "_generate_single_turn") else "_generate"
     generate = getattr(trainer, name)
@@ -184,6 +200,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0)
     for name, default in (("prompts", 32), ("rollouts", 8), ("prompt-tokens", 100), ("new-tokens", 64), ("micro", 32)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float32"])
+    parser.add_argument("--attention", default="eager", choices=["eager", "sdpa"], help="of TRL's model")
+    parser.add_argument("--lora", type=int, default=0, help="rank of an adapter; 0 trains all weights")
+    parser.add_argument("--apart", type=int, default=0, help="1: letters are joined by blanks, for other tokenizers")
     chosen = parser.parse_args()
     {"ours": ours, "trl": trl}[chosen.side](chosen)
 
