@@ -4,7 +4,7 @@
 
 For each way (`evals.fitting.FORMS`) chunks of proposals and answers are drawn as `azr try` draws them, until each kind
 and role has as many as are asked for; proposals of a chunk first see the domain's seeds, then what was accepted. Each
-response is a line of the log, which is read when the command is given again: it goes on where it was stopped.
+chunk is a line of the log, which is read when the command is given again: it goes on where it was stopped.
 Prints a table, and writes counts and 95 % intervals as JSON. Slow on a CPU: hours for half a billion weights.
 """
 
@@ -12,7 +12,7 @@ import argparse
 import json
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -24,12 +24,11 @@ from absolute_zero.components import open_components
 from absolute_zero.config import Config, literal, load
 from absolute_zero.evals.fitting import FORMS, Fitting, Settings, Way, describe
 from absolute_zero.evals.jointly import ask_jointly
-from absolute_zero.evals.models import choose_suites
+from absolute_zero.evals.models import tasks_by_kind
 from absolute_zero.evals.responses import Response, failures, mean_tokens, share
 from absolute_zero.evals.statistics import proportion
 from absolute_zero.keys import Key
 from absolute_zero.machine import commit, processors
-from absolute_zero.ports import Components
 from absolute_zero.types import Role, Task
 
 CHUNK = 17
@@ -56,35 +55,24 @@ def main() -> None:
     cfg = with_({})
     with open_components(cfg, note) as parts:
         ways = Fitting(with_, parts, {}, 1, cfg.seed, FORMS[: options.ways]).ways
-        tasks = tasks_of(cfg, parts, options.data)
-        for way in ways:
-            read_log(way, options.log)
-        for chunk in range(least(ways) // CHUNK, -(-options.responses // CHUNK)):
-            draw(ways, tasks, chunk, options.log)
+        tasks = shuffled(tasks_by_kind(cfg, parts, options.data), cfg.seed)
+        begun = read_log(ways, options.log, options.name)
+        for chunk in range(begun, -(-options.responses // CHUNK)):
+            draw(ways, tasks, chunk, options)
             print(f"{time.strftime('%H:%M')}: {(chunk + 1) * CHUNK} of {options.responses}", flush=True)
             write(options, ways)
         write(options, ways)
 
 
-def least(ways: list[Way]) -> int:
-    """Return the responses of the way, kind and role that has the fewest."""
-    return min(
-        len(way.responses.get((kind, role), ())) for way in ways for kind in way.parts.task_types for role in Role
-    )
+def shuffled(tasks: Mapping[str, list[Task]], seed: int) -> dict[str, list[Task]]:
+    """Return the tasks of each kind in an order that the seed gives."""
+    return {
+        kind: [own[index] for index in Key(seed).at("forms", kind).choose(len(own), len(own))]
+        for kind, own in tasks.items()
+    }
 
 
-def tasks_of(cfg: Config, parts: Components, data: list[Path]) -> dict[str, list[Task]]:
-    """Return tasks to answer by kind: those of the files, and of the domain's first suite for kinds that they lack."""
-    suites = [*choose_suites(cfg, parts, data, 10_000).values()] if data else []
-    suites.append(next(iter(choose_suites(cfg, parts, (), 10_000).values())))
-    by_kind: dict[str, list[Task]] = {}
-    for kind in parts.task_types:
-        own = next(own for suite in suites if (own := [task for task in suite if task.kind == kind]))
-        by_kind[kind] = [own[index] for index in Key(cfg.seed).at("forms", kind).choose(len(own), len(own))]
-    return by_kind
-
-
-def draw(ways: list[Way], tasks: Mapping[str, list[Task]], chunk: int, log: Path) -> None:
+def draw(ways: list[Way], tasks: Mapping[str, list[Task]], chunk: int, options: Any) -> None:
     """Draw a chunk of every way, kind and role, and log it."""
     key, policy = Key(ways[0].cfg.seed).at("forms", chunk), ways[0].parts.policy
     fresh = [
@@ -99,13 +87,13 @@ def draw(ways: list[Way], tasks: Mapping[str, list[Task]], chunk: int, log: Path
         fresh, ask_jointly(policy, [partial(way.solve, asked, 1, key) for way in fresh]), strict=True
     ):
         way.take_solutions(rollouts)
-    with log.open("a", encoding="utf-8") as lines:
-        for way, more in zip(ways, fresh, strict=True):
-            for (kind, role), responses in more.responses.items():
-                way.responses.setdefault((kind, role), []).extend(responses)
-                for it in responses:
-                    row = {"way": describe(way.cfg), "kind": kind, "role": role, **plain(it)}
-                    lines.write(json.dumps(row) + "\n")
+    rows: list[dict[str, Any]] = []
+    for way, more in zip(ways, fresh, strict=True):
+        for (kind, role), responses in more.responses.items():
+            way.responses.setdefault((kind, role), []).extend(responses)
+            rows += [{"way": describe(way), "kind": kind, "role": role, **plain(it)} for it in responses]
+    with options.log.open("a", encoding="utf-8") as lines:  # in one piece, which begins with a line of its own
+        lines.write("\n".join(["", json.dumps({"model": options.name, "chunk": chunk, "rows": rows})]))
 
 
 def plain(it: Response) -> dict[str, Any]:
@@ -113,24 +101,31 @@ def plain(it: Response) -> dict[str, Any]:
     return {name: getattr(it, name) for name in Response.__slots__}
 
 
-def read_log(way: Way, log: Path) -> None:
-    """Add what is in the log to a way."""
-    for row in rows_of(log):
-        if row.pop("way") == describe(way.cfg):
-            slot = row.pop("kind"), Role(row.pop("role"))
-            way.responses.setdefault(slot, []).append(Response(**row))
-
-
-def rows_of(log: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a log, which may not be there yet."""
-    if log.exists():
-        yield from (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
+def read_log(ways: list[Way], log: Path, name: str) -> int:
+    """Add what is in the log to the ways, and return how many chunks that is. A chunk that is torn is drawn again."""
+    chunks = 0
+    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if record["model"] != name:
+            raise SystemExit(f"{log} is of {record['model']}, not {name}: give another --log")
+        if record["chunk"] != chunks:
+            continue
+        chunks += 1
+        for row in record["rows"]:
+            way = next(way for way in ways if describe(way) == row["way"])
+            slot = row["kind"], Role(row["role"])
+            known = {key: value for key, value in row.items() if key not in ("way", "kind", "role")}
+            way.responses.setdefault(slot, []).append(Response(**known))
+    return chunks
 
 
 def write(options: Any, ways: list[Way]) -> None:
     """Write and print what there is."""
     table = {
-        describe(way.cfg): {f"{role} {kind}": cell(way.responses[kind, role]) for kind, role in way.responses}
+        describe(way): {f"{role} {kind}": cell(way.responses[kind, role]) for kind, role in way.responses}
         for way in ways
     }
     record = {

@@ -251,7 +251,8 @@ def open_policy(cfg: Config, say: Callable[[str], object] = _nothing) -> Policy:
         if wrong := plugins.lacks(policy, plugins.POLICY):
             raise UserError(f"{label} opens no policy: {wrong}")
         return policy if cfg.model.path in plugins.BUILT_IN["policies"] else checked.policy(policy, label)
-    if not os.path.exists(cfg.model.path) and (module := plugins.module_named(cfg.model.path)):
+    named = cfg.model.path != EMBEDDED and not os.path.exists(cfg.model.path)
+    if named and (module := plugins.module_named(cfg.model.path)):
         raise UserError(f"model.path = {cfg.model.path!r} is a module: name its function, such as {module}:open_policy")
     from absolute_zero.policy.local import LocalPolicy
 

@@ -276,6 +276,60 @@ def test_what_does_not_fit_is_a_line(base: Path, tmp_path: Path, monkeypatch: py
         LocalPolicy.open(tmp_path / "adapter", config(**RANK))
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"rank": 3}, "has rank 2 and scale 2, and not rank 3"),
+        ({"rank": 2, "alpha": 1.0}, r"and not rank 2 and scale 0\.5"),
+    ],
+)
+def test_an_adapter_that_the_settings_do_not_describe_is_refused(
+    settings: dict[str, Any], message: str, base: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "adapter").mkdir()
+    opened(base).save(tmp_path / "adapter")
+    with pytest.raises(UserError, match=message):
+        opened(tmp_path / "adapter", lora=settings)
+    with pytest.raises(UserError, match=r"update\.kl compares with the model without its adapter"):
+        opened(tmp_path / "adapter", update={"kl": 0.5})
+
+
+def test_a_base_that_has_changed_is_refused(base: Path, tmp_path: Path) -> None:
+    local, folder = opened(base), tmp_path / "adapter"
+    folder.mkdir()
+    local.save(folder)
+    local.load(folder)
+    model = opened(base, lora={"rank": 0}).model
+    with torch.no_grad():
+        model.model.norm.weight *= 3
+    model.save_pretrained(base)
+    with pytest.raises(UserError, match="the base of its adapter is another now"):
+        local.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (["q_proj", "vproj"], r"the model has no linear layer 'vproj': give some of .*q_proj"),
+        (["embed_tokens"], "no linear layer 'embed_tokens'"),
+    ],
+)
+def test_targets_that_are_no_linear_layers_are_refused(targets: list[str], message: str, base: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        opened(base, lora={"rank": 2, "targets": targets})
+
+
+def test_an_adapter_with_a_tokenizer_that_does_not_fit_is_refused(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "adapter").mkdir()
+    local = opened(base)
+    local.save(tmp_path / "adapter")
+    larger = local.tokens.tokenizer
+    larger.add_tokens([f"more{number}" for number in range(500)])
+    larger.save_pretrained(tmp_path / "adapter")
+    with pytest.raises(UserError, match="embeddings"):
+        opened(tmp_path / "adapter")
+
+
 def test_targets_and_alpha_are_those_asked_for(base: Path) -> None:
     local = opened(base, lora={"rank": 2, "alpha": 6.0, "targets": ["v_proj", "down_proj", "lm_head"]})
     layers = {

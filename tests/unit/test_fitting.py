@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from absolute_zero import selfplay
 from absolute_zero.components import open_components
-from absolute_zero.config import Config, as_recipe, load
-from absolute_zero.evals.advice import advise, cost_of
-from absolute_zero.evals.fitting import FORMS, Fitting, Settings, easier_of, rates, rounds
+from absolute_zero.config import Config, as_recipe, literal, load
+from absolute_zero.evals.advice import Advice, advise, cost_of, time_update
+from absolute_zero.evals.fitting import FORMS, Fitting, Settings, easier_of, rounds
 from absolute_zero.evals.jointly import ask_jointly
 from absolute_zero.evals.responses import Response, failures, mean_tokens, share
 from absolute_zero.evals.statistics import proportion
@@ -64,7 +64,7 @@ def test_rounds_give_the_last_way_all_and_never_grow(ways: int, responses: int) 
     assert sum(size for _, size in plan) == responses
     assert all(size > 0 for _, size in plan)
     assert left[0] == ways
-    assert all(after == max(1, before // 2) for before, after in pairwise(left))
+    assert all(after == (before + 1) // 2 for before, after in pairwise(left))
 
 
 # --- asking jointly -----------------------------------------------------------------------------------------
@@ -121,10 +121,15 @@ class Picky:
         pass
 
 
-def fitting(policy: Any, sandbox: Sandbox, responses: int = 8, forms: Sequence[Settings] = FORMS) -> Fitting:
+def fitting(
+    policy: Any, sandbox: Sandbox, responses: int = 8, forms: Sequence[Settings] = FORMS,
+    kinds: Sequence[str] = (), fixed: Sequence[str] = (),
+) -> Fitting:  # fmt: skip
     def with_(more: Settings) -> Config:
         values = {key: value for key, value in more.items() if not key.startswith("python.")}
-        return load("tiny", [*BASE, *(f"{key}={str(value).lower()}" for key, value in values.items())])
+        others = [f"{key}={literal(value)}" for key, value in values.items()]
+        reading = ["form.reading=natural"] if "form.reading" not in values else []
+        return load("tiny", [*BASE, f"kinds={literal(kinds)}", *fixed, *reading, *others])
 
     cfg = with_({})
     with open_components(cfg) as opened:
@@ -135,6 +140,7 @@ def fitting(policy: Any, sandbox: Sandbox, responses: int = 8, forms: Sequence[S
 def test_a_model_without_a_chat_template_is_asked_in_plain_text(sandbox: Sandbox) -> None:
     plain = fitting(Picky(lambda prompt: True), sandbox)
     assert {way.cfg.form.template for way in plain.ways} == {"text"}
+    assert len(plain.ways) == len(FORMS) - 1  # two differ in the template only
     assert len(fitting(Picky(lambda prompt: True, Chat()), sandbox).ways) == len(FORMS)
 
 
@@ -152,14 +158,32 @@ def test_the_way_that_the_model_likes_is_ahead(sandbox: Sandbox) -> None:
     assert it.asked == it.total
     best = it.ways[0]
     assert best.cfg.form.examples == 0
-    assert best.score > it.ways[1].score
+    slots = list(best.responses)
+    assert best.score(slots) > it.ways[1].score(slots)
     assert {len(own) for own in best.responses.values()} == {8}
-    assert rates(best)["propose/deduction"]["n"] == 8
     advice = advise(it)
-    assert "deduction" in advice.kinds
-    cost = cost_of(best, best.cfg, advice.kinds, update=0.5)
+    assert {"deduction", "abduction"} <= set(advice.ways) == set(advice.cfg.kinds)
+    cost = cost_of(advice, best, update=0.5)
     assert cost.step == cost.sampling + cost.update
-    assert cost.responses >= 2 * len(advice.kinds)
+    assert cost.responses >= 2 * len(advice.ways)
+    assert time_update(best) > 0
+
+
+def test_a_cost_by_hand(sandbox: Sandbox) -> None:
+    """Batch 2, two rollouts each, all reused: of a kind 2 proposals and 2 tasks x 2 answers, however many are new."""
+    it = fitting(Picky(lambda prompt: True), sandbox, fixed=["solve.n_practice=2"])
+    way = it.ways[0]
+    way.speed = 100.0
+    for kind in ("deduction", "abduction"):
+        way.responses[kind, Role.PROPOSE] = [replace(GOOD, accepted=True, tokens=50)] * 4
+        way.responses[kind, Role.SOLVE] = [replace(GOOD, tokens=20)] * 4
+    advice = Advice(way.cfg, dict.fromkeys(("deduction", "abduction"), way), {})
+    cost = cost_of(advice, way, update=0.01)
+    assert cost.responses == pytest.approx(2 * (2 + 4))
+    assert cost.tokens == pytest.approx(2 * (2 * 50 + 4 * 20))
+    assert (cost.sampling, cost.update) == pytest.approx((3.6, 3.6))
+    # One task of a kind is wanted for each of its batch of 2; 4.5 of 5 become one. Both kinds are asked in a round.
+    assert cost.seeding == pytest.approx(1 / 0.9 * 200 / 100)
 
 
 def test_measuring_that_is_broken_off_has_what_it_has(sandbox: Sandbox) -> None:
@@ -170,14 +194,14 @@ def test_measuring_that_is_broken_off_has_what_it_has(sandbox: Sandbox) -> None:
     it.rank()
     assert it.ways[0].responses
     assert 0 < it.asked < it.total
-    assert set(advise(it).kinds) | set(advise(it).left_out) == {"deduction", "abduction", "induction"}
+    assert set(advise(it, whole=False).ways) == {"deduction", "abduction", "induction"}
 
 
 def test_what_cannot_be_proposed_is_left_out_and_so_is_what_it_feeds(sandbox: Sandbox) -> None:
     it = fitting(Picky(lambda prompt: False), sandbox, 4)
     list(it.steps())
     advice = advise(it)
-    assert not advice.kinds
+    assert not advice.ways
     assert advice.left_out["deduction"].startswith("0 of 4 proposals became tasks")
     assert advice.left_out["induction"] == "no kind that it is shown can start"
 
@@ -190,6 +214,35 @@ def test_easier_settings_that_are_none_are_told(easier: object) -> None:
     Odd.easier = easier  # type: ignore[attr-defined]
     with pytest.raises(UserError, match=r"task type 'odd': easier is .* give a sequence of settings"):
         easier_of(Odd())
+
+
+def test_a_kind_whose_sources_are_not_played_is_left_out_with_them(sandbox: Sandbox) -> None:
+    it = fitting(Picky(lambda prompt: False), sandbox, 4, kinds=["deduction", "induction"])
+    list(it.steps())
+    it.ways[0].responses["induction", Role.PROPOSE] = [replace(GOOD, accepted=True)]
+    assert set(advise(it).left_out) == {"deduction", "induction"}
+
+
+def test_what_is_advised_goes_with_what_the_user_set(sandbox: Sandbox) -> None:
+    """Everything good is strict, and strict reading is refused beside strict_by: natural then."""
+    for fixed, reading in (([], "strict"), (["form.strict_by=5"], "natural")):
+        it = fitting(Picky(lambda prompt: True), sandbox, 4, fixed=fixed)
+        list(it.steps())
+        assert advise(it).cfg.form.reading == reading
+
+
+def test_no_way_that_opens_is_the_users_mistake(sandbox: Sandbox) -> None:
+    with pytest.raises(UserError, match=r"form\.template"):
+        fitting(Picky(lambda prompt: True), sandbox, 4, [{"form.template": "verse"}])
+
+
+def test_without_tasks_only_proposals_are_compared(sandbox: Sandbox) -> None:
+    it = fitting(Picky(lambda prompt: True), sandbox, 4)
+    slots = [("deduction", Role.PROPOSE), ("deduction", Role.SOLVE)]
+    way = it.ways[0]
+    way.responses = {slots[0]: [GOOD] * 3 + [BAD]}
+    assert way.score(slots[:1]) == pytest.approx(3.5 / 5 + 4.5 / 500)
+    assert way.score(slots) == pytest.approx((3.5 / 5 + 4.5 / 500) / 2), "what was never asked is worth nothing"
 
 
 # --- recipes ------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Computes nothing itself: what is asked and compared is `evals.fitting`'s, what i
 the measuring, and what was measured is shown.
 """
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -19,16 +20,15 @@ from rich.text import Text
 from absolute_zero import __version__
 from absolute_zero.cli.screen import note
 from absolute_zero.components import domain_of, open_components
-from absolute_zero.config import Config, as_recipe, from_anywhere, literal, load, overrides
+from absolute_zero.config import Config, as_recipe, from_anywhere, literal, load, named, overrides
 from absolute_zero.disk import explain_failures, write
 from absolute_zero.evals.advice import Advice, advise, cost_of, time_update
 from absolute_zero.evals.fitting import Fitting, Settings, Way, describe
-from absolute_zero.evals.models import choose_suites
-from absolute_zero.evals.responses import Response, failures, mean_tokens, share
+from absolute_zero.evals.models import tasks_by_kind
+from absolute_zero.evals.responses import failures, mean_tokens, share
 from absolute_zero.evals.statistics import Estimate, proportion
-from absolute_zero.ports import Components
 from absolute_zero.run import anchored, default_recipe
-from absolute_zero.types import Role, Task, UserError
+from absolute_zero.types import AbsoluteZeroError, Role, UserError
 from absolute_zero.values import one_line
 
 INTERRUPTED: Final = 130
@@ -44,19 +44,22 @@ def fit(
     responses: int, save: Path | None,
 ) -> int:  # fmt: skip
     """Fit the form to a model and a domain, show what it can do, and write a recipe; return the exit code."""
-    if save is not None and save.exists():
-        raise UserError(f"{str(save)!r} is there already: give --save another name")
+    if save is not None:
+        _check_target(save)
     base = recipe or default_recipe(source)
     fixed = [*settings, f"model.path={literal(source)}", *([f"domain={literal(domain)}"] if domain else [])]
-    if recipe is None and load(base, fixed).lora.rank and find_spec("peft") is None:
+    keys = named(fixed)
+    if load(base, fixed).lora.rank and "lora.rank" not in keys and find_spec("peft") is None:
         note("peft is not here, so all weights are trained: pip install 'absolute-zero[lora]' trains an adapter")
         fixed.append("lora.rank=0")
+        # An adapter takes some ten times the learning rate of all weights.
+        fixed += [] if "update.learning_rate" in keys else ["update.learning_rate=1e-5"]
+        keys = named(fixed)
     cfg = load(base, fixed)
-    named = {text.partition("=")[0].strip() for text in fixed}
 
     def with_(more: Settings) -> Config:
         """Return the settings with others over them, but not over those that the user named."""
-        return load(base, [*fixed, *(f"{key}={literal(value)}" for key, value in more.items() if key not in named)])
+        return load(base, [*fixed, *(f"{key}={literal(value)}" for key, value in more.items() if key not in keys)])
 
     console = Console()
     if not console.is_terminal:
@@ -65,36 +68,34 @@ def fit(
         level = getattr(parts.executor, "level", "unknown")
         head = f"model {source}   domain {domain_of(cfg).name}   recipe {base}   sandbox {level}   seed {cfg.seed}"
         console.print(Text(head), soft_wrap=True)
-        fitting = Fitting(with_, parts, _tasks(cfg, parts, data), responses, cfg.seed)
+        fitting = Fitting(with_, parts, tasks_by_kind(cfg, parts, data), responses, cfg.seed)
         interrupted = _measure(fitting, console)
         fitting.rank()
         best = fitting.ways[0]
         if not best.responses:
             console.print("Nothing was measured yet.")
             return INTERRUPTED
+        advice = advise(fitting, whole=not interrupted)
         _show_ways(console, fitting)
         _show_best(console, best)
         _show_easier(console, fitting)
-        advice = advise(fitting)
-        final = with_(advice.settings).model_copy(update={"kinds": tuple(advice.kinds)})
-        if not interrupted and best.rollouts and advice.kinds:
-            _show_cost(console, best, final, advice, time_update(best))
+        if not interrupted and advice.ways:
+            interrupted = _show_cost(console, advice, best)
     for kind, reason in advice.left_out.items():
-        console.print(Text(f"{kind} cannot start: {reason}"), soft_wrap=True)
-    if advice.kinds:
-        _recommend(console, final, base, save, best)
-    elif not interrupted:
-        return 1
-    return INTERRUPTED if interrupted else 0
+        console.print(Text(f"{kind} is left out: {reason}"), soft_wrap=True)
+    if advice.ways:
+        _recommend(console, advice.cfg, base, save, best)
+    return INTERRUPTED if interrupted else 0 if advice.ways else 1
 
 
-def _tasks(cfg: Config, parts: Components, data: Sequence[Path]) -> dict[str, list[Task]]:
-    """Return the tasks to answer by kind: of the first suite, or file; none where the domain has no suite."""
-    domain = domain_of(cfg)
-    if not data and not domain.suites():
-        return {}
-    suite = next(iter(choose_suites(cfg, parts, data, 1_000_000).values()))
-    return {kind: [task for task in suite if task.kind == kind] for kind in parts.task_types}
+def _check_target(save: Path) -> None:
+    """Raise UserError unless a recipe can be written there, and found by `azr train --recipe`."""
+    if save.exists():
+        raise UserError(f"{str(save)!r} is there already: give --save another name")
+    if save.suffix != ".toml":
+        raise UserError(f"--save {str(save)!r}: give a name that ends in .toml, such as mine.toml")
+    if not save.parent.is_dir() or not os.access(save.parent, os.W_OK):
+        raise UserError(f"--save {str(save)!r}: {str(save.parent)!r} is no folder that can be written: make it first")
 
 
 def _measure(fitting: Fitting, console: Console) -> bool:
@@ -115,9 +116,10 @@ def _measure(fitting: Fitting, console: Console) -> bool:
 
 def _recommend(console: Console, cfg: Config, base: str, save: Path | None, best: Way) -> None:
     """Write the recipe, or show the settings."""
+    more = " ".join(shlex.quote(text) for text in overrides(cfg, load(base)))
+    command = f"train it: azr train --recipe {shlex.quote(base)} {more}"
     if save is None:
-        more = " ".join(shlex.quote(text) for text in overrides(cfg, load(base)))
-        console.print(Text(f"train it: azr train --recipe {base} {more}"), soft_wrap=True)
+        console.print(Text(command), soft_wrap=True)
         return
     counts = ", ".join(
         f"{role} {kind} {sum(response.good for response in own)} of {len(own)} {_GOOD[role]}"
@@ -126,8 +128,12 @@ def _recommend(console: Console, cfg: Config, base: str, save: Path | None, best
     begins = (
         f"# Fitted by azr try {__version__} on {date.today()}: {cfg.model.path} on {cfg.domain}.\n# Seen: {counts}.\n"
     )
-    with explain_failures(save):
-        write(save, begins + as_recipe(anchored(cfg), load(base), from_anywhere(base)))
+    try:
+        with explain_failures(save):
+            write(save, begins + as_recipe(anchored(cfg), load(base), from_anywhere(base)))
+    except UserError:
+        console.print(Text(command), soft_wrap=True)
+        raise
     console.print(Text(f"wrote {save}; train it: azr train --recipe {shlex.quote(str(save))}"), soft_wrap=True)
 
 
@@ -144,13 +150,13 @@ def _show_ways(console: Console, fitting: Fitting) -> None:
             every = [response for responses in by_role.values() for response in responses]
             shares = (share(by_role[Role.PROPOSE], "good"), share(by_role[Role.SOLVE], "good"))
             cells = (_cell(value) for value in (*shares, share(every, "well_formed")))
-            table.add_row(describe(way.cfg), str(len(every)), *cells)
+            table.add_row(describe(way), str(len(every)), *cells)
     console.print(table)
 
 
 def _show_best(console: Console, best: Way) -> None:
     """Show what came of the way that is ahead, by kind and role, and why responses failed."""
-    console.print(f"\n{describe(best.cfg)}", style="bold", highlight=False)
+    console.print(f"\n{describe(best)}", style="bold", highlight=False)
     table = _table("%", "n", "formed", "strictly", "valid/right", "new", "learnable", "tokens")
     for kind in best.parts.task_types:
         for role in Role:
@@ -161,7 +167,8 @@ def _show_best(console: Console, best: Way) -> None:
             shares = (_cell(share(own, of)) for of in ("well_formed", "strict", "good"))
             table.add_row(f"{role} {kind}", str(len(own)), *shares, *last, f"{mean_tokens(own):.0f}")
     console.print(table)
-    console.print()
+    lost = f"{best.lost} responses were lost by the machine and do not count" if best.lost else ""
+    console.print(lost)
     for (kind, role), responses in best.responses.items():
         for reason, count, text in failures(responses):
             line = f"{role} {kind}: {count} of {len(responses)} {reason}, such as ...{one_line(text[-EXCERPT:])!r}"
@@ -172,23 +179,41 @@ def _show_easier(console: Console, fitting: Fitting) -> None:
     """Show proposals under the easier settings of a kind."""
     for kind, ways in fitting.easier.items():
         for way in ways:
-            own: Sequence[Response] = way.responses.get((kind, Role.PROPOSE), ())
-            settings = ", ".join(f"{k}={v}" for k, v in way.settings.items() if not k.startswith("form."))
+            own = way.responses.get((kind, Role.PROPOSE), ())
+            before = dict(fitting.ways[0].cfg.domain_section)
+            changed = {key: value for key, value in dict(way.cfg.domain_section).items() if value != before[key]}
+            words = ", ".join(f"{key} = {value}" for key, value in changed.items())
             shares = f"valid {_cell(share(own, 'good'))}, new {_cell(share(own, 'accepted'))}"
-            console.print(Text(f"propose {kind} with {settings}: {shares}"), soft_wrap=True)
+            console.print(Text(f"propose {kind} with {words}: {shares}, %"), soft_wrap=True)
 
 
-def _show_cost(console: Console, best: Way, cfg: Config, advice: Advice, update: float) -> None:
+def _show_cost(console: Console, advice: Advice, best: Way) -> bool:
+    """Time an update, and show what a step costs; return whether Ctrl-C ended it."""
     from absolute_zero.policy.hardware import peak_memory  # torch
 
-    cost = cost_of(best, cfg, advice.kinds, update)
-    memory = f"{peak_memory() / 1e9:.1f} GB at the most"
-    console.print(f"{best.speed:,.0f} tokens/s sampled, {1 / update:,.0f} tokens/s trained; {memory}")
+    with console.status("timing an update"):
+        try:
+            update = time_update(best)
+        except KeyboardInterrupt:
+            console.print("Stopped: no update was timed.")
+            return True
+        except (AbsoluteZeroError, MemoryError, RuntimeError) as error:
+            console.print(Text(f"an update failed: {one_line(str(error))}"), soft_wrap=True)
+            return False
+    cost, memory = cost_of(advice, best, update), peak_memory()
+    console.print(
+        f"{best.speed:,.0f} tokens/s sampled, {1 / update:,.0f} tokens/s trained"
+        + (f"; {memory / 1e9:.1f} GB at the most" if memory else ""),
+        highlight=False,
+    )
     console.print(
         f"a step: {cost.responses:,.0f} responses, {cost.tokens:,.0f} tokens, about {_time(cost.step)}"
         f" ({_time(cost.sampling)} of it sampling); seeding {_time(cost.seeding)};"
-        f" 20 steps {_time(cost.seeding + 20 * cost.step)}, 100 steps {_time(cost.seeding + 100 * cost.step)}"
-    )
+        f" 20 steps {_time(cost.seeding + 20 * cost.step)}, 100 steps {_time(cost.seeding + 100 * cost.step)},"
+        " without evaluations",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    return False
 
 
 def _table(first: str, *others: str) -> Table:

@@ -15,7 +15,7 @@ recipes, and imports no domain before a Config is made. Floor 0; pydantic.
 """
 
 from absolute_zero.config.command import command_for
-from absolute_zero.config.reading import from_json, load
+from absolute_zero.config.reading import from_json, load, named
 from absolute_zero.config.recipe_files import from_anywhere, recipes
 from absolute_zero.config.section import Flag, Int, Real, Section, Text
 from absolute_zero.config.sections import (
@@ -41,6 +41,6 @@ from absolute_zero.config.writing import as_recipe, as_toml, literal, overrides
 __all__ = [
     "PER_PROMPT", "PRESETS", "Buffer", "Checkpoints", "Config", "Estimators", "Evals", "Flag", "Int", "Lora", "Model",
     "Propose", "Real", "Reward", "SamplingSection", "Sandbox", "Section", "Seeding", "Solve", "Store", "Text",
-    "Update", "as_recipe", "as_toml", "command_for", "from_anywhere", "from_json", "literal", "load", "overrides",
-    "recipes",
+    "Update", "as_recipe", "as_toml", "command_for", "from_anywhere", "from_json", "literal", "load", "named",
+    "overrides", "recipes",
 ]  # fmt: skip

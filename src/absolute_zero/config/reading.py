@@ -83,6 +83,11 @@ def from_json(text: str, origin: str) -> Config:
         raise mistake(f"{origin}: {f'{key}: ' if key else ''}{reason}: fix it there") from None
 
 
+def named(overrides: Sequence[str]) -> set[str]:
+    """Return the settings that `KEY=VALUE` texts name, one by one where they set a section."""
+    return {".".join(key) for key in _overrides(overrides)[0]}
+
+
 # --- overrides ----------------------------------------------------------------------------------------------
 
 

@@ -82,7 +82,7 @@ class Seeding(Section):
     factor: PositiveInt = 4
     """S = factor * B tasks per kind are wanted."""
     rounds: PositiveInt = 20
-    """Rounds of B proposals per kind, at most. With fewer than B tasks of a kind after them, the run stops."""
+    """Rounds of B proposals per kind, at most. A kind with fewer than B tasks after them is left out."""
 
 
 class Buffer(Section):

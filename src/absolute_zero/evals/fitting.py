@@ -9,7 +9,7 @@ right; what is only well formed decides between equals. Writes nothing. Floor 4.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, cast, final
@@ -19,7 +19,7 @@ from absolute_zero.buffer import Buffer
 from absolute_zero.components import Timed, domain_of, open_form
 from absolute_zero.config import Config
 from absolute_zero.evals.jointly import ask_jointly
-from absolute_zero.evals.responses import Response, counted, share
+from absolute_zero.evals.responses import Response, counted
 from absolute_zero.evals.suites import first
 from absolute_zero.forms import Slot
 from absolute_zero.keys import Key
@@ -31,17 +31,18 @@ Settings = Mapping[str, Any]
 
 FORMS: Final[Sequence[Settings]] = (
     {"form.template": "chat", "form.examples": 2, "form.opening": "thought", "form.tags": True},
-    {"form.template": "chat", "form.examples": 2, "form.opening": "none", "form.tags": True},
+    {"form.template": "chat", "form.examples": 2, "form.opening": "none", "form.tags": False},
     {"form.template": "text", "form.examples": 2, "form.opening": "thought", "form.tags": True},
     {"form.template": "chat", "form.examples": 1, "form.opening": "thought", "form.tags": True},
-    {"form.template": "chat", "form.examples": 2, "form.opening": "none", "form.tags": False},
     {"form.template": "chat", "form.examples": 0, "form.opening": "none", "form.tags": False},
-    {"form.template": "text", "form.examples": 1, "form.opening": "thought", "form.tags": True},
-    {"form.template": "text", "form.examples": 0, "form.opening": "thought", "form.tags": True},
 )
-"""The ways that are compared, the likeliest first; all are read in the natural form, which reads the strict one."""
-FIRST: Final = 8
+"""The ways that are compared, the likeliest first; all are read in the natural form, which reads the strict one, too.
+They are few, as reading their prompts is most of the work of a short comparison on a CPU. A model without a chat
+template is asked in plain text instead."""
+FIRST: Final = 4
 """In the first round a way gets one part in so many of the responses that the last one gets in all."""
+ENOUGH: Final = 0.25
+"""Where so many proposals of a kind become tasks, its settings are left as they are."""
 TASKS: Final = 8
 """Accepted tasks of a kind whose difficulty is measured, at most."""
 
@@ -67,12 +68,17 @@ class Way:
     """Rounds that it has been through."""
     speed: float = math.nan
     """Tokens sampled a second, in the last of them."""
+    proposals: Sequence[ProposalRollout] = ()
+    """The last ones."""
+    lost: int = 0
+    """Responses that the machine failed to grade."""
 
-    @property
-    def score(self) -> float:
-        """The mean share of valid proposals and right answers over kinds and roles, and a little for good form."""
-        shares = [smoothed(part, "good") + smoothed(part, "well_formed") / 100 for part in self.responses.values()]
-        return sum(shares) / len(shares) if shares else -math.inf
+    def score(self, slots: Iterable[Slot]) -> float:
+        """Return the mean share of valid proposals and right answers over kinds and roles, and a little for good form;
+        where there was nothing to answer, the share is 0."""
+        parts = [self.responses.get(slot, ()) for slot in slots]
+        shares = [smoothed(part, "good") + smoothed(part, "well_formed") / 100 if part else 0.0 for part in parts]
+        return sum(shares) / max(1, len(shares))
 
     @property
     def tokens(self) -> int:
@@ -81,7 +87,9 @@ class Way:
 
     def note(self, slot: Slot, responses: Sequence[Response]) -> None:
         """Add responses to what is known."""
-        self.responses.setdefault(slot, []).extend(counted(responses))
+        kept = counted(responses)
+        self.lost += len(responses) - len(kept)
+        self.responses.setdefault(slot, []).extend(kept)
 
     def propose(self, n: int, key: Key, policy: Policy) -> list[ProposalRollout]:
         """Ask for n proposals of each kind."""
@@ -90,6 +98,7 @@ class Way:
 
     def take_proposals(self, proposals: Sequence[ProposalRollout]) -> None:
         """Validate proposals, and add them to what is known."""
+        self.proposals = proposals
         validations = selfplay.validate(1, proposals, self.parts, self.buffer, self.cfg)
         self.buffer.add([validation.task for validation in validations if validation.task])
         for kind in self.parts.task_types:
@@ -130,12 +139,14 @@ class Fitting:
         """`load` gives the settings with others over them; `tasks` are those to answer, by kind: of a kind without
         any, a way answers its own proposals. The way that is left gets `responses` of each kind and role."""
         self._timed = Timed(parts)
-        self._load, self._parts = load, self._timed.parts
+        self.load, self._parts = load, self._timed.parts
         self._responses, self._key = responses, Key(seed).at("fitting")
         self._tasks = {
             kind: [own[index] for index in self._key.at("tasks", kind).choose(len(own), responses)]
             for kind, own in tasks.items()
         }
+        self._refusal = UserError("there is no way to ask: give some")
+        """Why the last way that did not open did not."""
         self.ways = list(self._open_all(forms))
         """The best first, as far as is known."""
         self.easier: dict[str, list[Way]] = {}
@@ -158,12 +169,15 @@ class Fitting:
 
     def rank(self) -> None:
         """Put the ways in order: those that were given more responses first, as they were ahead; then by score."""
-        self.ways.sort(key=lambda way: (-way.rounds, -way.score))
+        kinds = list(self.ways[0].parts.task_types)
+        # Of a kind without tasks of its own each way answers what it proposed: that compares nothing.
+        slots = [(kind, role) for kind in kinds for role in Role if role is Role.PROPOSE or self._tasks.get(kind)]
+        self.ways.sort(key=lambda way: (-way.rounds, -way.score(slots)))
 
     def _round(self, ways: Sequence[Way], size: int, start: int, number: int) -> Iterator[str]:
         """Ask all ways for so many more proposals and answers."""
         before, key = sum(way.tokens for way in ways), self._key.at("round", number)
-        words = f"{len(ways)} ways to ask" if len(ways) > 1 else describe(ways[0].cfg)
+        words = f"{len(ways)} ways to ask" if len(ways) > 1 else describe(ways[0])
         self._timed.lap("sample")
         askers = [partial(way.propose, size, key) for way in ways]
         for way, proposals in zip(ways, ask_jointly(self._parts.policy, askers), strict=True):
@@ -191,11 +205,14 @@ class Fitting:
 
     def _try_easier(self, best: Way, kind: str, choices: Sequence[Settings]) -> Iterator[str]:
         """Propose a kind under other settings of its domain."""
-        name, size = domain_of(best.cfg).name, max(1, self._responses // 2)
+        name, size = domain_of(best.cfg).name, self._responses
+        proposals = best.responses.get((kind, Role.PROPOSE), ())
+        if sum(response.accepted for response in proposals) >= ENOUGH * len(proposals):
+            choices = ()
         ways: list[Way] = []
         for settings in choices:
             way = self._open({**best.settings, **{f"{name}.{key}": value for key, value in settings.items()}})
-            if way is not None:
+            if way is not None and way.cfg not in [best.cfg, *(other.cfg for other in ways)]:
                 # The kinds that it is shown have to be there; only its own are asked for.
                 way.buffer.add([task for tasks in best.accepted.values() for task in tasks if task.kind != kind])
                 way.parts = way.parts._replace(task_types={kind: way.parts.task_types[kind]})
@@ -218,31 +235,38 @@ class Fitting:
         halving = sum(left * size for left, size in self._rounds) * len(task_types) * len(Role)
         easier = sum(len(easier_of(task_type)) for task_type in task_types.values())
         difficulty = len(task_types) * min(TASKS, self._responses // 2) * self.ways[0].cfg.solve.n_difficulty
-        return halving + difficulty + easier * max(1, self._responses // 2)
+        return halving + difficulty + easier * self._responses
 
     def _open_all(self, forms: Sequence[Settings]) -> Iterator[Way]:
-        """Yield the ways that differ, of a model that may have no chat template and a domain without examples."""
+        """Yield the ways that differ, of a model that may have no chat template and a domain without examples.
+
+        Raises UserError, that of the last way, if there is none.
+        """
         seen: set[str] = set()
+        plain = getattr(self._parts.policy, "chat", None) is None
         for settings in forms:
-            if settings.get("form.template") == "chat" and getattr(self._parts.policy, "chat", None) is None:
-                continue
-            way = self._open({"form.reading": "natural", **settings})
+            chat = settings.get("form.template") == "chat"
+            way = self._open(
+                {"form.reading": "natural", **settings, **({"form.template": "text"} if plain and chat else {})}
+            )
             if way is None:
                 continue
-            shown = [len(examples) for examples in way.parts.form.examples.values()]
-            same = (way.cfg.form.model_copy(update={"examples": max(shown, default=0)})).model_dump_json()
+            same = way.cfg.form.model_copy(update={"examples": _shown(way)}).model_dump_json()
             if same not in seen:
                 seen.add(same)
                 yield way
+        if not seen:
+            raise self._refusal
 
     def _open(self, settings: Settings) -> Way | None:
         """Return a way to ask; None where these settings do not go with those that are fixed."""
         try:
-            cfg = self._load(settings)
+            cfg = self.load(settings)
             domain = domain_of(cfg)
             known = {task_type.kind: task_type for task_type in domain.task_types(cfg)}
             form = open_form(cfg, self._parts.policy, domain, known)
-        except UserError:
+        except UserError as error:
+            self._refusal = error
             return None
         parts = self._parts._replace(task_types={kind: known[kind] for kind in cfg.kinds}, form=form)
         return Way(settings, cfg, parts, Buffer(cfg, parts.task_types, parts.seeds, parts.held_out))
@@ -251,8 +275,8 @@ class Fitting:
 def rounds(ways: int, responses: int) -> list[tuple[int, int]]:
     """Return how many ways are left in each round of halving, and how many responses each then gets of each slot.
 
-    >>> rounds(8, 32), rounds(1, 3)
-    ([(8, 4), (4, 4), (2, 8), (1, 16)], [(1, 3)])
+    >>> rounds(5, 16), rounds(1, 3)
+    ([(5, 4), (3, 4), (2, 8)], [(1, 3)])
     """
     plan: list[tuple[int, int]] = []
     left: int = ways
@@ -260,7 +284,7 @@ def rounds(ways: int, responses: int) -> list[tuple[int, int]]:
     size: int = responses if ways == 1 else max(1, responses // FIRST)
     while drawn < responses:
         plan.append((left, size))
-        drawn, left = drawn + size, max(1, left // 2)
+        drawn, left = drawn + size, (left + 1) // 2
         size = responses - drawn if left == 1 else min(drawn, responses - drawn)
     return plan
 
@@ -274,21 +298,15 @@ def easier_of(task_type: Any) -> Sequence[Settings]:
     return cast("Sequence[Settings]", easier)
 
 
-def describe(cfg: Config) -> str:
+def _shown(way: Way) -> int:
+    """Return how many worked examples there are before a prompt."""
+    return max((len(examples) for examples in way.parts.form.examples.values()), default=0)
+
+
+def describe(way: Way) -> str:
     """Return a way to ask in words."""
-    form = cfg.form
+    form, shown = way.cfg.form, _shown(way)
     template = {"chat": "chat template", "text": "plain text", "auto": "own template"}[form.template]
-    examples = ("no example", "1 example")[form.examples] if form.examples < 2 else f"{form.examples} examples"
-    opening = {"none": "", "thought": ", thought opened", "fence": ", block opened"}[form.opening]
+    examples = "no example" if not shown else "1 example" if shown == 1 else f"{shown} examples"
+    opening = {"none": "", "thought": ", thought opened" if form.tags else "", "fence": ", block opened"}[form.opening]
     return f"{template}, {examples}{opening}{'' if form.tags else ', no tags'}"
-
-
-def rates(way: Way) -> dict[str, Any]:
-    """Return the shares of a way by kind and role, as records have them."""
-    return {
-        f"{role}/{kind}": {
-            "n": len(responses),
-            **{of: [round(value, 4) for value in share(responses, of)] for of in ("well_formed", "good", "strict")},
-        }
-        for (kind, role), responses in way.responses.items()
-    }

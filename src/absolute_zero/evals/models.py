@@ -53,6 +53,24 @@ def choose_suites(cfg: Config, parts: Components, files: Sequence[Path], most: i
     return tasks
 
 
+def tasks_by_kind(cfg: Config, parts: Components, files: Sequence[Path]) -> dict[str, list[Task]]:
+    """Return tasks to answer by kind: of the first file that has some, or else of the domain's first such suite; a kind
+    without any is left out.
+
+    Raises UserError for a file that cannot be read, or holds no task of a kind that is played.
+    """
+    every = 1_000_000
+    tables = [choose_suites(cfg, parts, files, every)] if files else []
+    if domain_of(cfg).suites():
+        tables.append(choose_suites(cfg, parts, (), every))
+    by_kind: dict[str, list[Task]] = {}
+    for suite in (suite for table_ in tables for suite in table_.values()):
+        for kind in parts.task_types:
+            if kind not in by_kind and (own := [task for task in suite if task.kind == kind]):
+                by_kind[kind] = own
+    return by_kind
+
+
 def evaluate_at(
     temperatures: Sequence[float], name: str, tasks: Sequence[Task], parts: Components, cfg: Config
 ) -> Results:

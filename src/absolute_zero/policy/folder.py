@@ -34,6 +34,8 @@ class State:
 
     moments: dict[str, dict[str, Tensor]]
     updates: int
+    base: str = ""
+    """Digest of the weights under an adapter; empty without one, or where an older version saved it."""
 
 
 @contextmanager
@@ -56,8 +58,9 @@ def open_reference(path: Path) -> Any:
         return open_weights(path / REFERENCE)
 
 
-def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
-    """Write what `opening.open_model` and `open_state` need into an empty folder. Raises UserError for any other."""
+def save(path: Path, model: Any, tokenizer: Any, learner: Learner, base: str = "") -> None:
+    """Write what `opening.open_model` and `open_state` need into an empty folder; `base` is the digest of what is under
+    an adapter. Raises UserError for any other folder."""
     if not path.is_dir() or any(path.iterdir()):
         raise UserError(f"cannot save into {str(path)!r}: it has to be an empty folder")
     with saving():
@@ -76,7 +79,7 @@ def save(path: Path, model: Any, tokenizer: Any, learner: Learner) -> None:
             if parameter in state
             for moment in MOMENTS
         }
-        save_file(moments, path / STATE, {"updates": str(learner.updates)})
+        save_file(moments, path / STATE, {"updates": str(learner.updates), "base": base})
 
 
 def open_state(path: Path, model: nn.Module) -> State:
@@ -85,14 +88,14 @@ def open_state(path: Path, model: nn.Module) -> State:
     moments: dict[str, dict[str, Tensor]] = {}
     with readable(path):
         with safe_open(path / STATE, framework="pt") as file:
-            updates = int(file.metadata()["updates"])
+            updates, base = int(file.metadata()["updates"]), file.metadata().get("base", "")
             for key in file.keys():  # noqa: SIM118 (it is no mapping)
                 moment, _, name = key.partition("/")
                 moments.setdefault(name, {})[moment] = file.get_tensor(key)
         for name, tensors in moments.items():
             if set(tensors) != set(MOMENTS) or any(tensors[m].shape != shapes[name] for m in MOMENTS[:2]):
                 raise ValueError(f"{STATE} is not of this model: {name}")
-    return State(moments, updates)
+    return State(moments, updates, base)
 
 
 def restore(learner: Learner, state: State) -> None:

@@ -45,6 +45,13 @@ class LocalPolicy:
         self.cfg = cfg
         self.device = hardware.device(cfg.model.device)
         self.dtype = hardware.precision(cfg.model.dtype, self.device)
+        if cfg.lora.rank and lora.adapted(model):
+            lora.check(model, cfg.lora)
+            if cfg.update.kl > 0:
+                remedy = "set update.kl = 0, or begin with the merged model (absolute_zero.policy.lora.export)"
+                raise UserError(
+                    f"update.kl compares with the model without its adapter, and this begins with one: {remedy}"
+                )
         with self._memory("a smaller model"):
             self._adopt(model, tokenizer)
 
@@ -54,7 +61,10 @@ class LocalPolicy:
 
         What is worth knowing of the model goes to `say`, a line each (`absolute_zero.policy.opening`).
         """
-        return cls(*opening.open_model(path, say), cfg)
+        policy = cls(*opening.open_model(path, say), cfg)
+        if policy.context < cfg.sampling.max_prompt_tokens:
+            say(f"prompts of {policy.context} tokens and more are not asked, as the model takes no more")
+        return policy
 
     def _adopt(self, model: Any, tokenizer: Any, reference: Any = None) -> None:
         model = model.float().to(self.device)
@@ -70,6 +80,7 @@ class LocalPolicy:
         temperature = self.cfg.sampling.temperature
         self.learner = Learner(self.model, self.cfg.update, self.dtype, temperature, reference, self.cfg.steps)
         self._copy: Any = None
+        self._base = ""
 
     @property
     def chat(self) -> Chat | None:
@@ -152,7 +163,7 @@ class LocalPolicy:
 
     def save(self, folder: Path) -> None:
         """Write model, tokenizer and optimiser into an empty folder, which transformers can open too."""
-        folders.save(folder, self._whole, self.tokens.tokenizer, self.learner)
+        folders.save(folder, self._whole, self.tokens.tokenizer, self.learner, self._base_digest())
 
     def load(self, folder: Path) -> None:
         """Become what was saved there. Raises UserError, and stays what it was, if that cannot be."""
@@ -161,9 +172,18 @@ class LocalPolicy:
             raise UserError(f"cannot go on with {str(folder)!r}: it was saved with lora.rank = {rank}; set it so")
         reference = folders.open_reference(folder) if self.cfg.update.kl > 0 and not rank else None
         state = folders.open_state(folder, lora.unwrapped(model))
+        if rank and state.base and state.base != lora.base_digest(lora.unwrapped(model)):
+            remedy = "bring back the weights that the run began with"
+            raise UserError(f"cannot go on with {str(folder)!r}: the base of its adapter is another now: {remedy}")
         with self._memory("a smaller model"):
             self._adopt(model, tokenizer, reference)
         folders.restore(self.learner, state)
+
+    def _base_digest(self) -> str:
+        """Return the digest of what is under the adapter, which never changes; empty without one."""
+        if self.cfg.lora.rank and not self._base:
+            self._base = lora.base_digest(self.model)
+        return self._base
 
     def _engines(self, longest: int, prefixes: Sequence[Sequence[int]]) -> sampler.Engines:
         """Return what makes engines on the weights as they are now, for prompts of up to `longest` tokens."""

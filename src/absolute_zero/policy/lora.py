@@ -8,10 +8,11 @@ imported when an adapter is asked for, and not otherwise. Does not know optimise
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import hashlib
 import math
 import os
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from absolute_zero.config import Lora
 from absolute_zero.keys import Key
@@ -118,13 +120,12 @@ def attach(model: Any, settings: Lora, key: Key) -> Any:
         bias="none",
         task_type="CAUSAL_LM",
     )
-    linear = {name.rpartition(".")[2] for name, part in model.named_modules() if isinstance(part, nn.Linear)}
+    _check_targets(model, settings.targets)
     try:
         with _silently(), torch.random.fork_rng():
             whole = peft.get_peft_model(model, config, autocast_adapter_dtype=False)
     except ValueError as error:
-        known = ", ".join(sorted(linear))
-        raise UserError(f"lora.targets = {list(settings.targets)} does not fit the model: it has {known}") from error
+        raise UserError(f"lora.targets = {list(settings.targets)} does not fit the model: {error}") from error
     with torch.no_grad():
         for name, part in unwrapped(whole).named_modules():
             for label in getattr(part, "lora_A", ()):
@@ -136,18 +137,52 @@ def attach(model: Any, settings: Lora, key: Key) -> Any:
     return whole
 
 
+def _check_targets(model: Any, targets: Sequence[str]) -> None:
+    """Raise UserError for a target that no linear layer has as its name, and for a head that is the embedding, too."""
+    linear = {name: part for name, part in model.named_modules() if isinstance(part, nn.Linear | Conv1D)}
+    known = ", ".join(sorted({name.rpartition(".")[2] for name in linear}))
+    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
+    tied = head is not None and head.weight is getattr(embedding, "weight", None)
+    for target in () if tuple(targets) == (ALL_LINEAR,) else targets:
+        parts = [part for name, part in linear.items() if name == target or name.endswith(f".{target}")]
+        if not parts:
+            raise UserError(
+                f"lora.targets = {list(targets)}: the model has no linear layer {target!r}: give some of {known}"
+            )
+        if tied and head in parts:
+            raise UserError(
+                f"lora.targets = {list(targets)}: {target!r} is the embedding as well, which stays: leave it out"
+            )
+
+
+def check(model: Any, settings: Lora) -> None:
+    """Raise UserError unless the adapter that a model came with is what the settings say."""
+    scales = {low.scale for part in model.modules() if (low := adapter_of(part))}
+    rank, scale = rank_of(model), (settings.alpha or 2 * settings.rank) / max(1, settings.rank)
+    if rank != settings.rank or scales - {scale}:
+        has = f"rank {rank}" + (f" and scale {next(iter(scales)):g}" if scales else "")
+        wanted = f"rank {settings.rank} and scale {scale:g} (lora.alpha / lora.rank)"
+        raise UserError(f"the adapter in model.path has {has}, and not {wanted}: set them so, or lora.rank = 0: merged")
+
+
+def base_digest(model: nn.Module) -> str:
+    """Return a digest of the weights without the adapter."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, parameter in sorted(model.named_parameters()):
+        if "lora_" not in name:
+            digest.update(name.replace(".base_layer.", ".").encode())
+            digest.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 def open_adapter(path: Path, base: str, open_base: Callable[[str], tuple[Any, Any]]) -> tuple[Any, Any]:
-    """Return peft's object of an adapter's folder, around its base, and the tokenizer that lies there or the base's.
+    """Return peft's object of an adapter's folder, around its base, and the base's tokenizer.
 
     `open_base` opens model and tokenizer of the base. Raises Unfit.
     """
-    from transformers import AutoTokenizer
-
     try:
         peft = _peft()
         model, tokenizer = open_base(base)
-        if (Path(path) / "tokenizer_config.json").is_file():
-            tokenizer = AutoTokenizer.from_pretrained(path)
         with _silently():
             return peft.PeftModel.from_pretrained(model, str(path), is_trainable=True), tokenizer
     except UserError as error:

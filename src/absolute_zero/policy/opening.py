@@ -97,7 +97,11 @@ def open_model(path: str | Path, say: Callable[[str], object] = nothing) -> tupl
         with quietly():
             folder = hub.fetch(str(path)) if named else hub.local_folder(path)
         if base := model_files.adapter_base(folder):
-            return lora.open_adapter(folder, base, lambda name: open_model(name, say))
+            model, tokenizer = lora.open_adapter(folder, base, lambda name: open_model(name, say))
+            if any(path for pattern in TOKENIZER_FILES for path in folder.glob(pattern)):
+                tokenizer = open_tokenizer(folder)
+                _check_ends(lora.unwrapped(model), tokenizer, {*_check_tokens(model, tokenizer, say).values()}, say)
+            return model, tokenizer
         check_config(folder)
         tokenizer = open_tokenizer(folder)
         if named:
@@ -108,7 +112,7 @@ def open_model(path: str | Path, say: Callable[[str], object] = nothing) -> tupl
         if not supported(model) or len(vocabulary) < USED * _rows(model):
             _check_forward(model, tokenizer, say)
         if named:
-            model.config._name_or_path = str(path)
+            model.config._name_or_path = model.name_or_path = str(path)
         return model, tokenizer
 
 
