@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from absolute_zero.domains.python import DOMAIN
 from absolute_zero.domains.python.payload import ABDUCTION, DEDUCTION, INDUCTION, read_payload, task_of
 from absolute_zero.domains.python.rows import group_of, suite_row
+from absolute_zero.evals.models import tasks_by_kind
 from absolute_zero.evals.statistics import Estimate, EvalResult, difference, interval, pass_at, significant, table
 from absolute_zero.evals.suites import evaluate, read_tasks, suites
 from absolute_zero.executor import Sandbox
@@ -242,3 +243,14 @@ def test_what_evaluation_asks_for_and_what_it_keeps(sandbox: Sandbox, tmp_path: 
     assert asked == [(8, 0.8, 0.9), (1, 0.0, 1.0)]
     assert [(m.correct, m.n, m.greedy) for m in found] == [(0, 8, False), (8, 8, True), (8, 8, True)]
     assert [m.group for m in found] == [group_of(LINE)] * 3
+
+
+def test_tasks_by_kind_are_of_the_first_file_that_has_some(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Deduction from the first file, abduction from the second, induction from the domain's own suite."""
+    rows = [suite_row(task) for task in SUITE]
+    for name, row in (("one", rows[0]), ("two", rows[1])):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row) + "\n")
+    cfg = settings()
+    tasks = tasks_by_kind(cfg, components(watched(sandbox), cfg), [tmp_path / "one.jsonl", tmp_path / "two.jsonl"])
+    assert [task.payload for task in (*tasks[DEDUCTION], *tasks[ABDUCTION])] == [SUITE[0].payload, SUITE[1].payload]
+    assert len(tasks[INDUCTION]) > 100
