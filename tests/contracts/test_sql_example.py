@@ -194,7 +194,14 @@ def test_a_random_model_cannot_seed_and_the_run_says_so(
 ) -> None:
     """In this process, which has torch already; so the parts go by their dotted names."""
     parts = ("domain=absolute_zero_sql.domain:DOMAIN", "templates=absolute_zero_sql:TEMPLATES", f"model.path={toy}")
-    sizes = ("seeding.rounds=1", "propose.batch=1", "evals.tasks=0", "sampling.max_tokens=12", "sandbox.workers=1")
+    sizes = (
+        "seeding.rounds=1",
+        "propose.batch=1",
+        "evals.tasks=0",
+        "sampling.max_tokens=12",
+        "sandbox.workers=1",
+        "sampling.max_prompt_tokens=4096",
+    )
     recipe = str(ROOT / "examples" / "sql" / "absolute_zero_sql" / "recipes" / "sql-tiny.toml")
     code = main(["train", "--recipe", recipe, "--runs", str(tmp_path), *parts, "model.device=cpu", *sizes])
     err = capsys.readouterr().err
