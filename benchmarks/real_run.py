@@ -51,7 +51,7 @@ def main() -> None:
             "weights": digest_of(model) if model.is_dir() else "",
             "commit": store.get_fact("commit"),
             "steps": dict(steps(store)),
-            "flags": [{"step": step, "kind": flag.kind, "detail": flag.detail} for step, flag in store.flags()],
+            "flags": [{"step": step, "name": flag.name, "detail": flag.detail} for step, flag in store.flags()],
         }
         if options.evals:
             before, after = (json.loads(path.read_text(encoding="utf-8"))["suites"] for path in options.evals)
