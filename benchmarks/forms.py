@@ -10,25 +10,22 @@ Prints a table, and writes counts and 95 % intervals as JSON. Slow on a CPU: hou
 
 import argparse
 import json
-import platform
 import time
 from collections.abc import Mapping
-from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
+
+from executor import machine
 
 from absolute_zero.buffer import Buffer
 from absolute_zero.cli.screen import note
 from absolute_zero.components import open_components
 from absolute_zero.config import Config, literal, load
-from absolute_zero.evals.fitting import FORMS, Fitting, Settings, Way, describe
-from absolute_zero.evals.jointly import ask_jointly
+from absolute_zero.evals.fitting import FORMS, Fitting, Settings, Way, describe, propose_jointly, solve_jointly
 from absolute_zero.evals.models import tasks_by_kind
 from absolute_zero.evals.responses import Response, failures, mean_tokens, share
 from absolute_zero.evals.statistics import proportion
 from absolute_zero.keys import Key
-from absolute_zero.machine import commit, processors
 from absolute_zero.types import Role, Task
 
 CHUNK = 17
@@ -79,14 +76,9 @@ def draw(ways: list[Way], tasks: Mapping[str, list[Task]], chunk: int, options: 
         Way(way.settings, way.cfg, way.parts, Buffer(way.cfg, way.parts.task_types, way.parts.seeds)) for way in ways
     ]
     for part, size in enumerate((CHUNK // 2, CHUNK - CHUNK // 2)):
-        askers = [partial(way.propose, size, key.at("propose", part)) for way in fresh]
-        for way, proposals in zip(fresh, ask_jointly(policy, askers), strict=True):
-            way.take_proposals(proposals)
+        propose_jointly(fresh, size, key.at("propose", part), policy)
     asked = [own[(chunk * CHUNK + i) % len(own)] for own in tasks.values() for i in range(CHUNK)]
-    for way, rollouts in zip(
-        fresh, ask_jointly(policy, [partial(way.solve, asked, 1, key) for way in fresh]), strict=True
-    ):
-        way.take_solutions(rollouts)
+    solve_jointly(fresh, [asked] * len(fresh), key, policy)
     rows: list[dict[str, Any]] = []
     for way, more in zip(ways, fresh, strict=True):
         for (kind, role), responses in more.responses.items():
@@ -130,8 +122,7 @@ def write(options: Any, ways: list[Way]) -> None:
     }
     record = {
         "model": options.name, "data": [path.name for path in options.data], "temperature": 1.0, "recipe": RECIPE,
-        "machine": f"{platform.machine()}, {processors()} cores", "commit": commit(), "date": str(date.today()),
-        "ways": table,
+        "machine": machine(), "ways": table,
     }  # fmt: skip
     options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     for way, cells in table.items():

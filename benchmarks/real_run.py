@@ -11,7 +11,6 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def main() -> None:
     settings = " ".join(overrides(named, load(options.recipe)))
     with Store.read(options.run / "run.db") as store:
         record: dict[str, Any] = {
-            "machine": {**machine(), "date": str(date.today())},
+            "machine": machine(),
             "command": f"azr train --recipe {options.recipe} {settings}",
             "model": options.name,
             "note": options.note,

@@ -41,3 +41,26 @@ def by_transformers(model: Any, prompt: list[int], tokens: tuple[int, ...], temp
         logits = model(torch.tensor([[*prompt, *tokens]]), use_cache=False).logits[0, len(prompt) - 1 : -1]
     every = (logits.double() / temperature).log_softmax(-1)
     return every.gather(-1, torch.tensor(tokens)[:, None])[:, 0].tolist()
+
+
+def plain_loss(local: LocalPolicy, samples: list[Sample]) -> torch.Tensor:
+    """Return the loss from its definition, by the model's own forward on each sequence by itself; differentiable."""
+    settings = local.cfg.update
+    total = sum(sample.weight * len(sample.completion.tokens) for sample in samples)
+    loss: Any = 0.0
+    for sample in samples:
+        [prompt], tokens = local.tokens.encode([sample.prompt]), sample.completion.tokens
+        logits = local.model(torch.tensor([[*prompt, *tokens]]), use_cache=False).logits[0, len(prompt) - 1 : -1]
+        every = logits.double().log_softmax(-1)
+        logprob = every.gather(-1, torch.tensor(tokens)[:, None])[:, 0]
+        entropy = -(every.exp() * every).sum(-1)
+        old = logprob.detach()
+        mismatch = (old - torch.tensor(sample.completion.logprobs)).exp().clamp(max=settings.mismatch_cap)
+        term = -mismatch * (logprob - old).exp() * sample.advantage - settings.entropy * entropy
+        loss = loss + sample.weight * term.sum() / total
+    return loss
+
+
+def apart(first: torch.Tensor, other: torch.Tensor) -> float:
+    """Return the distance of two gradients, relative to their length."""
+    return ((first - other).norm() / other.norm()).item()

@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -16,7 +15,7 @@ from absolute_zero.policy.batches import Item
 from absolute_zero.policy.learner import Learner
 from absolute_zero.policy.local import LocalPolicy
 from absolute_zero.types import Prompt, Sample, Sampling, UserError
-from local_policies import config, policy, samples_of
+from local_policies import apart, config, plain_loss, policy, samples_of
 
 EVERY = pytest.mark.parametrize("name", tiny_models.CONFIGS)
 
@@ -37,27 +36,10 @@ def gradient(
 
 def plain_gradient(local: LocalPolicy, samples: list[Sample]) -> tuple[float, torch.Tensor]:
     """Return loss and gradient from their definition, by transformers' forward on each sequence and autograd."""
-    settings = local.cfg.update
-    total = sum(sample.weight * len(sample.completion.tokens) for sample in samples)
-    loss: Any = 0.0
     local.model.zero_grad()
-    for sample in samples:
-        [prompt], tokens = local.tokens.encode([sample.prompt]), sample.completion.tokens
-        logits = local.model(torch.tensor([[*prompt, *tokens]]), use_cache=False).logits[0, len(prompt) - 1 : -1]
-        every = logits.double().log_softmax(-1)
-        logprob = every.gather(-1, torch.tensor(tokens)[:, None])[:, 0]
-        entropy = -(every.exp() * every).sum(-1)
-        old = logprob.detach()
-        mismatch = (old - torch.tensor(sample.completion.logprobs)).exp().clamp(max=settings.mismatch_cap)
-        term = -mismatch * (logprob - old).exp() * sample.advantage - settings.entropy * entropy
-        loss = loss + sample.weight * term.sum() / total
+    loss = plain_loss(local, samples)
     loss.backward()
     return loss.item(), torch.cat([p.grad.flatten() for p in local.model.parameters()])
-
-
-def apart(first: torch.Tensor, other: torch.Tensor) -> float:
-    """Return the distance of two gradients, relative to their length."""
-    return ((first - other).norm() / other.norm()).item()
 
 
 @EVERY

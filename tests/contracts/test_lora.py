@@ -12,7 +12,7 @@ from absolute_zero.keys import Key
 from absolute_zero.policy import hardware, head, lora
 from absolute_zero.policy.local import LocalPolicy
 from absolute_zero.types import UserError
-from local_policies import config, policy, samples_of
+from local_policies import apart, config, plain_loss, policy, samples_of
 
 pytestmark = pytest.mark.lora
 NAMES = ("llama-biased", "qwen2", "qwen3", "gpt2")
@@ -40,10 +40,6 @@ def saved(name: str, folder: Path) -> Path:
 
 def opened(base: Path, **sections: Any) -> LocalPolicy:
     return LocalPolicy.open(base, config(**{**RANK, **sections}))
-
-
-def apart(first: Tensor, other: Tensor) -> float:
-    return ((first - other).norm() / other.norm()).item()
 
 
 def stir(local: LocalPolicy) -> None:
@@ -111,17 +107,7 @@ def test_loss_and_gradient_are_those_of_pefts_own_forward(
     assert grads
     assert all("lora_" in name for name in grads)
 
-    total = sum(sample.weight * len(sample.completion.tokens) for sample in samples)
-    expected: Any = 0.0
-    for sample in samples:
-        [prompt], tokens = local.tokens.encode([sample.prompt]), sample.completion.tokens
-        logits = local.model(torch.tensor([[*prompt, *tokens]]), use_cache=False).logits[0, len(prompt) - 1 : -1]
-        every = logits.double().log_softmax(-1)
-        logprob = every.gather(-1, torch.tensor(tokens)[:, None])[:, 0]
-        entropy = -(every.exp() * every).sum(-1)
-        mismatch = (logprob.detach() - torch.tensor(sample.completion.logprobs)).exp().clamp(max=2.0)
-        term = -mismatch * (logprob - logprob.detach()).exp() * sample.advantage - 0.1 * entropy
-        expected = expected + sample.weight * term.sum() / total
+    expected = plain_loss(local, samples)
     named = [(name, p) for name, p in local.model.named_parameters() if p.requires_grad]
     theirs = torch.autograd.grad(expected, [p for _, p in named])
     assert loss == pytest.approx(expected.item(), rel=1e-5, abs=1e-6)

@@ -48,14 +48,13 @@ def fit(
         _check_target(save)
     base = recipe or default_recipe(source)
     fixed = [*settings, f"model.path={literal(source)}", *([f"domain={literal(domain)}"] if domain else [])]
-    keys = named(fixed)
-    if load(base, fixed).lora.rank and "lora.rank" not in keys and find_spec("peft") is None:
+    cfg, keys = load(base, fixed), named(fixed)
+    if cfg.lora.rank and "lora.rank" not in keys and find_spec("peft") is None:
         note("peft is not here, so all weights are trained: pip install 'absolute-zero[lora]' trains an adapter")
         fixed.append("lora.rank=0")
         # An adapter takes some ten times the learning rate of all weights.
         fixed += [] if "update.learning_rate" in keys else ["update.learning_rate=1e-5"]
-        keys = named(fixed)
-    cfg = load(base, fixed)
+        cfg, keys = load(base, fixed), named(fixed)
 
     def with_(more: Settings) -> Config:
         """Return the settings with others over them, but not over those that the user named."""
@@ -116,7 +115,8 @@ def _measure(fitting: Fitting, console: Console) -> bool:
 
 def _recommend(console: Console, cfg: Config, base: str, save: Path | None, best: Way) -> None:
     """Write the recipe, or show the settings."""
-    more = " ".join(shlex.quote(text) for text in overrides(cfg, load(base)))
+    under = load(base)
+    more = " ".join(shlex.quote(text) for text in overrides(cfg, under))
     command = f"train it: azr train --recipe {shlex.quote(base)} {more}"
     if save is None:
         console.print(Text(command), soft_wrap=True)
@@ -130,7 +130,7 @@ def _recommend(console: Console, cfg: Config, base: str, save: Path | None, best
     )
     try:
         with explain_failures(save):
-            write(save, begins + as_recipe(anchored(cfg), load(base), from_anywhere(base)))
+            write(save, begins + as_recipe(anchored(cfg), under, from_anywhere(base)))
     except UserError:
         console.print(Text(command), soft_wrap=True)
         raise
@@ -160,7 +160,7 @@ def _show_best(console: Console, best: Way) -> None:
     table = _table("%", "n", "formed", "strictly", "valid/right", "new", "learnable", "tokens")
     for kind in best.parts.task_types:
         for role in Role:
-            own = best.responses.get((kind, role), ())
+            own = best.of(kind, role)
             solved = [task for task in best.solved if task.kind == kind]
             mixed = proportion(sum(task.learnable for task in solved), len(solved))
             last = (_cell(share(own, "accepted")), _cell(mixed)) if role is Role.PROPOSE else ("", "")
@@ -179,7 +179,7 @@ def _show_easier(console: Console, fitting: Fitting) -> None:
     """Show proposals under the easier settings of a kind."""
     for kind, ways in fitting.easier.items():
         for way in ways:
-            own = way.responses.get((kind, Role.PROPOSE), ())
+            own = way.of(kind, Role.PROPOSE)
             before = dict(fitting.ways[0].cfg.domain_section)
             changed = {key: value for key, value in dict(way.cfg.domain_section).items() if value != before[key]}
             words = ", ".join(f"{key} = {value}" for key, value in changed.items())

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import Final, final
 
 from absolute_zero.config import Config, from_json
-from absolute_zero.evals.fitting import ENOUGH, Fitting, Settings, Way, smoothed
+from absolute_zero.evals.fitting import Fitting, Settings, Way, smoothed
 from absolute_zero.evals.responses import Response, failures, mean_tokens, share
 from absolute_zero.training import REMEDIES
 from absolute_zero.types import Role, Rollout, Sample, UserError
@@ -65,7 +65,7 @@ def advise(fitting: Fitting, whole: bool = True) -> Advice:
     left_out: dict[str, str] = {}
     for kind, task_type in best.parts.task_types.items():
         way = _easiest(kind, best, fitting.easier.get(kind, ()))
-        responses = proposals_of(way, kind)
+        responses = way.of(kind, Role.PROPOSE)
         if task_type.sources and not {*task_type.sources} & {*best.parts.task_types} - {*left_out}:
             left_out[kind] = "no kind that it is shown can start"
         elif whole and not any(response.accepted for response in responses):
@@ -76,16 +76,9 @@ def advise(fitting: Fitting, whole: bool = True) -> Advice:
     return Advice(_settings(fitting, settings, best, list(ways)), ways, left_out)
 
 
-def proposals_of(way: Way, kind: str) -> Sequence[Response]:
-    """Return the proposals of a kind that were asked for in a way."""
-    return way.responses.get((kind, Role.PROPOSE), ())
-
-
 def _easiest(kind: str, best: Way, easier: Sequence[Way]) -> Way:
-    """Return the way whose proposals of a kind become tasks most often; the first where that is often enough."""
-    if not easier or share(proposals_of(best, kind), "accepted").value >= ENOUGH:
-        return best
-    return max((best, *easier), key=lambda way: share(proposals_of(way, kind), "accepted").value)
+    """Return the way whose proposals of a kind become tasks most often."""
+    return max((best, *easier), key=lambda way: share(way.of(kind, Role.PROPOSE), "accepted").value)
 
 
 def _none_accepted(responses: Sequence[Response], way: Way) -> str:
@@ -149,7 +142,7 @@ def cost_of(advice: Advice, best: Way, update: float) -> Cost:
     batch, solve, wanted = cfg.propose.batch, cfg.solve, cfg.propose.batch * cfg.seeding.factor
     responses = tokens = trained = round_ = rounds = 0.0
     for kind, way in advice.ways.items():
-        proposals, solutions = proposals_of(way, kind), best.responses.get((kind, Role.SOLVE), ())
+        proposals, solutions = way.of(kind, Role.PROPOSE), best.of(kind, Role.SOLVE)
         rate = smoothed(proposals, "accepted")
         difficulty = batch * rate * solve.n_difficulty
         practice = batch * (1 - rate if solve.reuse_difficulty else 1) * solve.n_practice

@@ -76,7 +76,7 @@ class Way:
     def score(self, slots: Iterable[Slot]) -> float:
         """Return the mean share of valid proposals and right answers over kinds and roles, and a little for good form;
         where there was nothing to answer, the share is 0."""
-        parts = [self.responses.get(slot, ()) for slot in slots]
+        parts = [self.of(*slot) for slot in slots]
         shares = [smoothed(part, "good") + smoothed(part, "well_formed") / 100 if part else 0.0 for part in parts]
         return sum(shares) / max(1, len(shares))
 
@@ -84,6 +84,10 @@ class Way:
     def tokens(self) -> int:
         """Tokens of all responses."""
         return sum(response.tokens for responses in self.responses.values() for response in responses)
+
+    def of(self, kind: str, role: Role) -> Sequence[Response]:
+        """Return the responses of a kind and role."""
+        return self.responses.get((kind, role), ())
 
     def note(self, slot: Slot, responses: Sequence[Response]) -> None:
         """Add responses to what is known."""
@@ -179,13 +183,9 @@ class Fitting:
         before, key = sum(way.tokens for way in ways), self._key.at("round", number)
         words = f"{len(ways)} ways to ask" if len(ways) > 1 else describe(ways[0])
         self._timed.lap("sample")
-        askers = [partial(way.propose, size, key) for way in ways]
-        for way, proposals in zip(ways, ask_jointly(self._parts.policy, askers), strict=True):
-            way.take_proposals(proposals)
+        propose_jointly(ways, size, key, self._parts.policy)
         yield self._asked(size * sum(len(way.parts.task_types) for way in ways), words)
-        askers = [partial(way.solve, self._next(way, start, size), 1, key) for way in ways]
-        for way, rollouts in zip(ways, ask_jointly(self._parts.policy, askers), strict=True):
-            way.take_solutions(rollouts)
+        solve_jointly(ways, [self._next(way, start, size) for way in ways], key, self._parts.policy)
         speed = (sum(way.tokens for way in ways) - before) / max(1e-9, self._timed.lap("sample"))
         for way in ways:
             way.speed, way.rounds = speed, way.rounds + 1
@@ -206,7 +206,7 @@ class Fitting:
     def _try_easier(self, best: Way, kind: str, choices: Sequence[Settings]) -> Iterator[str]:
         """Propose a kind under other settings of its domain."""
         name, size = domain_of(best.cfg).name, self._responses
-        proposals = best.responses.get((kind, Role.PROPOSE), ())
+        proposals = best.of(kind, Role.PROPOSE)
         if sum(response.accepted for response in proposals) >= ENOUGH * len(proposals):
             choices = ()
         ways: list[Way] = []
@@ -217,9 +217,7 @@ class Fitting:
                 way.buffer.add([task for tasks in best.accepted.values() for task in tasks if task.kind != kind])
                 way.parts = way.parts._replace(task_types={kind: way.parts.task_types[kind]})
                 ways.append(way)
-        askers = [partial(way.propose, size, self._key.at("easier", kind)) for way in ways]
-        for way, proposals in zip(ways, ask_jointly(self._parts.policy, askers), strict=True):
-            way.take_proposals(proposals)
+        propose_jointly(ways, size, self._key.at("easier", kind), self._parts.policy)
         if ways:
             self.easier[kind] = ways
             yield self._asked(size * len(ways), f"{kind} with other settings")
@@ -270,6 +268,20 @@ class Fitting:
             return None
         parts = self._parts._replace(task_types={kind: known[kind] for kind in cfg.kinds}, form=form)
         return Way(settings, cfg, parts, Buffer(cfg, parts.task_types, parts.seeds, parts.held_out))
+
+
+def propose_jointly(ways: Sequence[Way], n: int, key: Key, policy: Policy) -> None:
+    """Let all ways propose n tasks of each of their kinds."""
+    askers = [partial(way.propose, n, key) for way in ways]
+    for way, proposals in zip(ways, ask_jointly(policy, askers), strict=True):
+        way.take_proposals(proposals)
+
+
+def solve_jointly(ways: Sequence[Way], tasks: Sequence[Sequence[Task]], key: Key, policy: Policy) -> None:
+    """Let each way answer its tasks, once."""
+    askers = [partial(way.solve, own, 1, key) for way, own in zip(ways, tasks, strict=True)]
+    for way, rollouts in zip(ways, ask_jointly(policy, askers), strict=True):
+        way.take_solutions(rollouts)
 
 
 def rounds(ways: int, responses: int) -> list[tuple[int, int]]:

@@ -100,7 +100,7 @@ def unshared_micro_batches(items: Iterable[Item], budget: int) -> list[list[Grou
 
 
 PREFIX = 64
-"""Tokens that prompts have in common, at the least, to be computed once."""
+"""Tokens that a common beginning of prompts has, at the least: a shorter one is cheaper to compute again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,9 @@ class Stem:
         return self.stop - self.start + sum(branch.tokens for branch in self.branches)
 
 
-def _common(first: Sequence[int], other: Sequence[int]) -> int:
-    """Return how many tokens two prompts begin with alike; each keeps one token for itself."""
-    most = min(len(first), len(other)) - 1
+def common_beginning(first: Sequence[int], other: Sequence[int]) -> int:
+    """Return how many tokens two prompts begin with alike; each keeps one token for itself: its logits are wanted."""
+    most = max(0, min(len(first), len(other)) - 1)
     if first[:most] == other[:most]:
         return most
     return next(index for index in range(most) if first[index] != other[index])
@@ -136,7 +136,7 @@ def stems(prompts: Sequence[tuple[int, ...]]) -> list[Stem]:
     >>> root.stop, [(leaf.start, leaf.stop) for leaf in root.branches], root.tokens
     (100, [(100, 101), (100, 102)], 103)
     """
-    alike = [_common(first, other) for first, other in pairwise(prompts)]
+    alike = [common_beginning(first, other) for first, other in pairwise(prompts)]
 
     def grow(first: int, last: int, start: int) -> tuple[Stem, ...]:
         """Return the stems of prompts[first:last] from token `start` on."""

@@ -177,6 +177,7 @@ class LocalPolicy:
             raise UserError(f"cannot go on with {str(folder)!r}: the base of its adapter is another now: {remedy}")
         with self._memory("a smaller model"):
             self._adopt(model, tokenizer, reference)
+        self._base = state.base  # compared above
         folders.restore(self.learner, state)
 
     def _base_digest(self) -> str:

@@ -98,7 +98,7 @@ def open_model(path: str | Path, say: Callable[[str], object] = nothing) -> tupl
             folder = hub.fetch(str(path)) if named else hub.local_folder(path)
         if base := model_files.adapter_base(folder):
             model, tokenizer = lora.open_adapter(folder, base, lambda name: open_model(name, say))
-            if any(path for pattern in TOKENIZER_FILES for path in folder.glob(pattern)):
+            if _holds_tokenizer(folder):
                 tokenizer = open_tokenizer(folder)
                 _check_ends(lora.unwrapped(model), tokenizer, {*_check_tokens(model, tokenizer, say).values()}, say)
             return model, tokenizer
@@ -217,7 +217,7 @@ def _listed(names: Sequence[str]) -> str:
 def open_tokenizer(folder: Path) -> Any:
     """Return the tokenizer in a folder, as its tokenizer.json has it. Raises Unfit unless it keeps a text of code."""
     code = model_files.read_json(folder, "tokenizer_config.json").get("auto_map")
-    absent = not any(path for pattern in TOKENIZER_FILES for path in folder.glob(pattern))
+    absent = not _holds_tokenizer(folder)
     remedy = "put tokenizer.json and tokenizer_config.json there, from the model that it was trained from"
     try:
         with quietly():
@@ -254,6 +254,10 @@ def open_tokenizer(folder: Path) -> Any:
             f"its tokenizer loses text ({lost!r} comes back as {back!r}): code needs one that keeps every letter"
         )
     return tokenizer
+
+
+def _holds_tokenizer(folder: Path) -> bool:
+    return any(path for pattern in TOKENIZER_FILES for path in folder.glob(pattern))
 
 
 def encoded(tokenizer: Any, text: str) -> list[int]:

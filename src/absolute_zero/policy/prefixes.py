@@ -19,8 +19,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-LEAST = 64
-"""Tokens that a common beginning has, at the least: a shorter one is cheaper to compute again."""
+from absolute_zero.policy.batches import PREFIX, common_beginning
+
 NONE = -1
 """In the place of a prefix's number: no prefix."""
 
@@ -36,13 +36,7 @@ class _Run(NamedTuple):
     """Of each prefix, a prompt that begins with it, and its length."""
 
 
-def _common(a: Sequence[int], b: Sequence[int]) -> int:
-    """Return how many tokens both begin with, and leave a token of each: its logits are wanted."""
-    most = min(len(a), len(b)) - 1
-    return next((index for index in range(most) if a[index] != b[index]), max(0, most))
-
-
-def shared_prefixes(prompts: Sequence[Sequence[int]], least: int = LEAST) -> list[tuple[int, ...]]:
+def shared_prefixes(prompts: Sequence[Sequence[int]], least: int = PREFIX) -> list[tuple[int, ...]]:
     """Return the beginnings, of `least` tokens or more and of two prompts or more, that spare the most tokens.
 
     A prompt shares one beginning: where a long one lies inside a shorter one that more prompts have, whichever spares
@@ -50,7 +44,7 @@ def shared_prefixes(prompts: Sequence[Sequence[int]], least: int = LEAST) -> lis
     the better is kept: one prefix for all of them, or what both sides had.
     """
     ranked = sorted(map(tuple, prompts))
-    common = [_common(a, b) for a, b in pairwise(ranked)]
+    common = [common_beginning(a, b) for a, b in pairwise(ranked)]
     starting = {index: _Run(index, index) for index in range(len(ranked))}
     ending = dict(starting)
     for index in sorted(range(len(common)), key=lambda index: -common[index]):
